@@ -1,0 +1,105 @@
+# `make help` lists the targets. Everything is built in .venv: the hub side there,
+# the session side in .venv/session, as an operator has them on different machines.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PORT ?= 8000
+LESESAL_HOME ?= var
+export PORT LESESAL_HOME
+# Sessions of other Unix users must be able to enter the interpreter's folder, so the
+# distribution's own python3 goes before one in somebody's home.
+PYTHON ?= $(firstword $(shell for p in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p"; done))
+BIN := .venv/bin
+SESSION := .venv/session
+UV := $(BIN)/uv
+# uv compiles bytecode only when told to; without it every session compiles all it imports.
+INSTALL := $(UV) pip install --quiet --compile-bytecode
+STAMPS := .venv/.stamps
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' Makefile | sort | sed -E 's/:.*##/\t/' | expand -t 14
+
+.PHONY: setup
+setup: $(STAMPS)/hub $(STAMPS)/session ## build .venv: hub side, session side, .venv/bin/lesesal
+
+.PHONY: run
+run: setup ## serve the demo classroom on http://127.0.0.1:$(PORT)
+	@exec $(BIN)/lesesal run
+
+.PHONY: slurm
+slurm: $(STAMPS)/dev setup debian ## the same on a real one-machine Slurm (root)
+	@exec $(BIN)/python tests/serve_on_slurm.py
+
+.PHONY: test
+test: setup $(STAMPS)/dev debian ## run all tests, also on a real Slurm and in a real browser
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: setup $(STAMPS)/dev ## ruff, mypy, import contracts, templates
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=extensions $(BIN)/lint-imports
+	$(BIN)/djlint --lint --quiet spawners courses extensions
+
+.PHONY: format
+format: $(STAMPS)/dev ## let ruff format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: debian
+debian: ## install the Debian packages that `make test` needs, where that is allowed
+	@tests/debian-packages
+
+.PHONY: upgrade
+upgrade: $(STAMPS)/uv ## pin the newest releases of all dependencies, with hashes
+	$(MAKE) pins UPGRADE=--upgrade
+
+.PHONY: pins
+pins: $(STAMPS)/uv ## pin what pyproject.toml asks for, keeping what is pinned
+	$(UV) pip compile $(UPGRADE) $(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt
+	$(UV) pip compile $(UPGRADE) $(COMPILE) pyproject.toml --extra build -o requirements/hub.txt
+	$(UV) pip compile $(UPGRADE) $(COMPILE) pyproject.toml --extra build --extra dev \
+		-c requirements/hub.txt -o requirements/dev.txt
+	$(UV) pip compile $(UPGRADE) $(COMPILE) extensions/pyproject.toml --extra build \
+		-o requirements/session.txt
+COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
+
+.PHONY: clean
+clean: ## remove .venv (not the classroom's state)
+	rm -rf .venv
+
+$(STAMPS)/uv: requirements/bootstrap.txt
+	@test -n "$(PYTHON)" || { echo "Lesesal needs Python 3.11 or newer: install python3."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tests/debian-packages --venv
+	@echo "Setting up .venv (a few minutes the first time) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/hub-env: $(STAMPS)/uv requirements/hub.txt
+	@echo "Hub side ..."
+	@$(INSTALL) --python $(BIN)/python --require-hashes -r requirements/hub.txt
+	@touch $@
+
+$(STAMPS)/hub: $(STAMPS)/hub-env pyproject.toml
+	@$(INSTALL) --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STAMPS)/session-env: $(STAMPS)/uv requirements/session.txt
+	@echo "Session side ..."
+	@$(UV) venv --quiet --allow-existing --relocatable --python $(PYTHON) $(SESSION)
+	@$(INSTALL) --python $(SESSION)/bin/python --require-hashes -r requirements/session.txt
+	@touch $@
+
+$(STAMPS)/session: $(STAMPS)/session-env $(shell find extensions -type f -not -name '*.pyc')
+	@$(INSTALL) --python $(SESSION)/bin/python --no-deps --no-build-isolation \
+		--reinstall-package lesesal-notebook ./extensions
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/hub requirements/dev.txt
+	@echo "Tools for tests and lint ..."
+	@$(INSTALL) --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""What runs where the session runs (node side)."""

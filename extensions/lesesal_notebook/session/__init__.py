@@ -1,0 +1,1 @@
+"""A job's entry point: bind, report, serve; and what the session was given."""

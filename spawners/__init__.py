@@ -1,0 +1,1 @@
+"""A wish becomes a running notebook (hub side)."""

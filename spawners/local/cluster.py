@@ -1,0 +1,177 @@
+"""The embedded cluster: the port over processes of this machine, under the hub's own account.
+
+For a laptop, a demo and the tests. All sessions share one Unix account: people who must not see
+each other's files need a real cluster.
+
+A job is a process in a session of its own, with a record in ``<root>/jobs/<id>.json``, so that a
+hub that starts again finds what still runs. The record of an ended job goes when it is forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ..errors import SubmitRefused
+from ..jobs import Cluster, Job, JobId, JobSpec, JobState, SessionKey
+from ..names import folder_name
+from ..unix import files
+
+# What a session gets of the hub's environment: nothing but where programs are.
+KEEP = ("PATH", "LANG", "LC_ALL", "TZ")
+# Seconds between asking a process to end and ending it.
+GRACE = 5.0
+
+
+class LocalCluster(Cluster):
+    """Runs sessions as processes of this machine.
+
+    Args:
+        hub: the hub's id.
+        root: folder for homes, session files and records; made when it is missing.
+    """
+
+    def __init__(self, hub: str, root: str) -> None:
+        self._hub = hub
+        self._root = Path(root).absolute()
+        self._jobs = self._root / "jobs"
+        self._ours: dict[JobId, asyncio.subprocess.Process] = {}
+
+    async def submit(self, spec: JobSpec) -> JobId:
+        """See `Cluster.submit`."""
+        home = self._home(spec.key)
+        log = files.log_file(self._state(spec.key), self._hub, spec.key.server)
+        try:
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._jobs.mkdir(mode=0o700, parents=True, exist_ok=True)
+            directory = files.prepare(
+                self._state(spec.key),
+                self._hub,
+                spec.key.server,
+                {files.TOKEN: spec.token, files.SETTINGS: json.dumps(dict(spec.environment))},
+            )
+            environment = {name: os.environ[name] for name in KEEP if name in os.environ}
+            environment |= {"HOME": str(home), "LESESAL_SESSION_DIR": str(directory)}
+            with log.open("w", encoding="utf-8") as output:
+                process = await asyncio.create_subprocess_exec(
+                    *spec.argv,
+                    cwd=home,
+                    env=environment,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            files.remove(self._state(spec.key), self._hub, spec.key.server)
+            raise SubmitRefused(
+                f"This machine could not start the session: {error.strerror}.", str(error)
+            ) from error
+        return self._record(process, spec)
+
+    async def snapshot(self) -> Mapping[JobId, Job]:
+        """See `Cluster.snapshot`. Also ends what ran past its time, as a real cluster does."""
+        jobs = {}
+        for record in sorted(self._jobs.glob("*.json")):
+            try:
+                fields = json.loads(record.read_text(encoding="utf-8"))
+            except FileNotFoundError:  # forgotten while we looked
+                continue
+            job = self._job(record.stem, fields)
+            if job.state is JobState.RUNNING and time.time() > fields["ends"]:
+                await self.cancel(job.id, "")
+                fields["reason"] = "TimeLimit"
+                _write(record, fields)
+                job = self._job(record.stem, fields)
+            jobs[job.id] = job
+        return jobs
+
+    async def cancel(self, job: JobId, username: str) -> None:
+        """See `Cluster.cancel`. Ends the process and what it started, politely at first."""
+        process = _process(job)
+        if process is None:
+            return
+        # The leader ends its kernels itself; what of them is left after the grace is ended too,
+        # because a kernel is in a process group of its own.
+        family = [process, *process.children(recursive=True)]
+        process.terminate()
+        _, alive = await asyncio.to_thread(psutil.wait_procs, family, GRACE)
+        for left in alive:
+            left.kill()
+        await asyncio.to_thread(psutil.wait_procs, alive, GRACE)
+        if ours := self._ours.get(job):
+            await ours.wait()
+
+    async def log_tail(self, key: SessionKey, username: str, lines: int = 20) -> str:
+        """See `Cluster.log_tail`."""
+        return files.log_tail(self._state(key), self._hub, key.server, lines)
+
+    async def forget(self, key: SessionKey, username: str) -> None:
+        """See `Cluster.forget`."""
+        files.remove(self._state(key), self._hub, key.server)
+        for id_, job in (await self.snapshot()).items():
+            if job.key == key and job.state is JobState.ENDED:
+                (self._jobs / f"{id_}.json").unlink(missing_ok=True)
+                self._ours.pop(id_, None)
+
+    def _record(self, process: asyncio.subprocess.Process, spec: JobSpec) -> JobId:
+        # A pid alone can be another process tomorrow; with its start time it can't.
+        created = psutil.Process(process.pid).create_time()
+        job = f"{process.pid}-{round(created * 100)}"
+        self._ours[job] = process
+        _write(
+            self._jobs / f"{job}.json",
+            {"key": asdict(spec.key), "ends": time.time() + spec.hours * 3600, "reason": ""},
+        )
+        return job
+
+    def _job(self, id_: JobId, fields: Mapping[str, Any]) -> Job:
+        running = _process(id_) is not None
+        ours = self._ours.get(id_)
+        code = None if running or ours is None else ours.returncode
+        word = "RUNNING" if running else "COMPLETED" if code == 0 else "FAILED"
+        if not running and fields["reason"]:
+            word = "TIMEOUT"
+        return Job(
+            id=id_,
+            key=SessionKey(**fields["key"]),
+            state=JobState.RUNNING if running else JobState.ENDED,
+            word=word,
+            reason=fields["reason"],
+            why="its time was over" if word == "TIMEOUT" else "",
+            node="127.0.0.1",
+            exit_code=code,
+            ends=fields["ends"],
+        )
+
+    def _home(self, key: SessionKey) -> Path:
+        return self._root / "homes" / folder_name(key.user)
+
+    def _state(self, key: SessionKey) -> Path:
+        return files.state_directory(self._home(key))
+
+
+def _process(job: JobId) -> psutil.Process | None:
+    """The live process of a job; None when it has ended."""
+    pid, created = job.split("-")
+    try:
+        process = psutil.Process(int(pid))
+        if round(process.create_time() * 100) != int(created):
+            return None
+        return None if process.status() == psutil.STATUS_ZOMBIE else process
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _write(path: Path, fields: Mapping[str, Any]) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(fields), encoding="utf-8")
+    temporary.rename(path)

@@ -1,0 +1,72 @@
+"""Offers: the kinds of session that one can ask for, and who may ask for which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# The name of a GPU, a MIG profile or a share, as Slurm's gres.conf spells it.
+GresName = str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one session gets.
+
+    Attributes:
+        cpus: processor cores, at least 1.
+        memory_mb: main memory in MiB.
+        gpus: GPUs by kind, as gres.conf names the type, and count: ``{"h100": 1}``; a MIG slice is
+            such a kind (``{"1g.10gb": 1}``); the kind ``""`` is any GPU.
+        shards: shares of a GPU (Slurm's gres ``shard``), 0 for none.
+        hours: the longest time that a session may ask for.
+    """
+
+    cpus: int
+    memory_mb: int
+    gpus: Mapping[GresName, int] = field(default_factory=dict)
+    shards: int = 0
+    hours: float = 2.0
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A kind of session that one can ask for.
+
+    Attributes:
+        name: what configuration and ``user_options`` call it.
+        title: what people read.
+        cluster: the name of the cluster that runs it.
+        limits: what a session of it gets.
+        partition, account, qos, reservation, constraint: Slurm's words, in their meaning; empty
+            leaves the choice to the cluster.
+        description: a sentence for those who choose.
+    """
+
+    name: str
+    title: str
+    cluster: str
+    limits: Limits
+    description: str = ""
+    partition: str = ""
+    account: str = ""
+    qos: str = ""
+    reservation: str = ""
+    constraint: str = ""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What one person may have in one course: the answer of ``ClusterSpawner.terms``.
+
+    Attributes:
+        course: the course's slug, which is also the named server's name.
+        title: the course's title.
+        offers: names of the offers that may be chosen; the first is the default.
+        role: the person's role in the course: ``student`` or ``instructor``.
+    """
+
+    course: str
+    title: str
+    offers: tuple[str, ...]
+    role: str
