@@ -77,6 +77,8 @@ $(STAMPS)/uv: requirements/bootstrap.txt
 	@echo "Setting up .venv (a few minutes the first time) ..."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@# From here on scripts find their interpreter beside them: the folder may be copied.
+	@$(UV) venv --quiet --allow-existing --relocatable --python $(PYTHON) .venv
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/hub-env: $(STAMPS)/uv requirements/hub.txt

@@ -67,10 +67,10 @@ def remove(state: Path, hub: str, server: str) -> None:
 
 
 def log_tail(state: Path, hub: str, server: str, lines: int) -> str:
-    """The last lines of the latest log, at most 200 characters each; empty without a log."""
+    """The last lines of the latest log, at most 500 characters each; empty without a log."""
     try:
         with log_file(state, hub, server).open(encoding="utf-8", errors="replace") as file:
-            return "".join(line[:200].rstrip("\n") + "\n" for line in deque(file, lines))
+            return "".join(line[:500].rstrip("\n") + "\n" for line in deque(file, lines))
     except OSError:
         return ""
 

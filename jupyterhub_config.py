@@ -1,0 +1,89 @@
+"""The embedded classroom's configuration, and the example for a site's own.
+
+The composition root: it names classes and files and holds no logic. `lesesal run` starts the hub
+with it; docs/operators.md says what to change for a cluster.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from courses.hub.accounts import AccountsAuthenticator
+from courses.hub.terms import StoreTerms
+from spawners.hub import ClusterSpawner
+
+c = get_config()  # noqa: F821 - traitlets provides it
+
+here = Path(__file__).parent
+home = Path(os.environ["LESESAL_HOME"])
+port = int(os.environ.get("PORT", "8000"))
+database = f"sqlite:///{home / 'classroom.sqlite'}"
+
+# The hub and its proxy: loopback only.
+c.JupyterHub.bind_url = f"http://127.0.0.1:{port}"
+c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{port + 81}"
+c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{port + 1}"
+c.ConfigurableHTTPProxy.command = [str(Path(sys.executable).with_name("configurable-http-proxy"))]
+c.ConfigurableHTTPProxy.pid_file = str(home / "proxy.pid")
+c.JupyterHub.db_url = f"sqlite:///{home / 'jupyterhub.sqlite'}"
+c.JupyterHub.cookie_secret_file = str(home / "cookie-secret")
+c.JupyterHub.authenticator_class = AccountsAuthenticator
+c.AccountsAuthenticator.accounts_file = str(home / "demo-accounts.json")
+
+# A named server is a course's session; the classroom is where one chooses it.
+c.JupyterHub.default_url = "/services/classroom/"
+c.JupyterHub.allow_named_servers = True
+c.JupyterHub.template_paths = [str(here / "spawners" / "hub" / "pages")]
+c.JupyterHub.template_vars = {"classroom_url": "/services/classroom/"}
+
+# Sessions: processes of this machine.
+c.JupyterHub.spawner_class = ClusterSpawner
+c.ClusterSpawner.hub_id = "embedded"
+c.ClusterSpawner.clusters = {"here": {"type": "local", "root": str(home / "sessions")}}
+c.ClusterSpawner.offers = {
+    "cpu-small": {
+        "title": "This machine",
+        "description": "A notebook on the machine that runs the classroom.",
+        "cluster": "here",
+        "cpus": 1,
+        "memory_mb": 2048,
+        "hours": 8,
+    },
+}
+c.ClusterSpawner.terms = StoreTerms(database)
+c.ClusterSpawner.cmd = [
+    str(here / ".venv" / "session" / "bin" / "python"),
+    "-m",
+    "lesesal_notebook.session",
+]
+c.ClusterSpawner.default_url = "/lab"
+c.ClusterSpawner.environment = {
+    "LESESAL_CLASSROOM_URL": f"http://127.0.0.1:{port}/services/classroom/"
+}
+
+# The classroom.
+c.JupyterHub.services = [
+    {
+        "name": "classroom",
+        "url": f"http://127.0.0.1:{port + 82}",
+        "command": [sys.executable, "-m", "courses.classroom", f"--ClassroomApp.home={home}"],
+        "oauth_no_confirm": True,
+    }
+]
+c.JupyterHub.load_roles = [
+    {
+        "name": "classroom",
+        "services": ["classroom"],
+        "scopes": ["read:users", "read:servers"],
+    },
+    {"name": "user", "scopes": ["self", "access:services!service=classroom"]},
+    # What a session's token may do: be a session, and hand in.
+    {
+        "name": "server",
+        "scopes": [
+            "users:activity!user",
+            "access:servers!server",
+            "access:services!service=classroom",
+        ],
+    },
+]

@@ -1,0 +1,135 @@
+"""A real JupyterHub with its real proxy, for as long as a test needs it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A hub that runs.
+
+    Attributes:
+        url: the proxy's address, as people see it, without a slash at the end.
+        api_url: the hub's API.
+        log: the hub's log so far.
+        process: the hub.
+        token: of a service that may do everything.
+    """
+
+    url: str
+    api_url: str
+    log: Path
+    process: subprocess.Popen[bytes]
+    token: str
+
+    def api(
+        self, method: str, path: str, token: str | None = None, **kwargs: Any
+    ) -> httpx.Response:
+        """A request to the hub's API, as the service or with another token."""
+        headers = {"Authorization": f"token {token or self.token}", **kwargs.pop("headers", {})}
+        return httpx.request(
+            method, f"{self.api_url}/{path}", headers=headers, timeout=SECONDS, **kwargs
+        )
+
+    def server(self, user: str, server: str) -> dict[str, Any] | None:
+        """The hub's model of a server; None when there is none."""
+        model = self.api("GET", f"users/{user}").json()
+        found: dict[str, Any] | None = model["servers"].get(server)
+        return found
+
+    def until_ready(self, user: str, server: str) -> dict[str, Any]:
+        """The model of a server once it is ready; fails with the log's tail when it never is."""
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            model = self.server(user, server)
+            if model and model["ready"]:
+                return model
+            time.sleep(0.1)
+        raise TimeoutError(self.log.read_text(errors="replace")[-3000:])
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens at now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+HEAD = """
+c = get_config()
+c.JupyterHub.bind_url = "http://127.0.0.1:{ports[0]}"
+c.JupyterHub.hub_bind_url = "http://127.0.0.1:{ports[1]}"
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{ports[2]}"
+c.ConfigurableHTTPProxy.command = ["{proxy}"]
+c.ConfigurableHTTPProxy.pid_file = "{folder}/proxy.pid"
+c.JupyterHub.db_url = "sqlite:///{folder}/jupyterhub.sqlite"
+c.JupyterHub.cookie_secret_file = "{folder}/cookie-secret"
+c.JupyterHub.allow_named_servers = True
+c.JupyterHub.authenticator_class = "null"
+c.JupyterHub.services = [{{"name": "tester", "api_token": "{token}"}}]
+c.JupyterHub.load_roles = [{{"name": "tester", "services": ["tester"], "scopes": [
+    "admin:users", "admin:servers", "access:servers", "admin:server_state", "tokens"]}}]
+"""
+
+
+@contextlib.contextmanager
+def running_hub(
+    folder: Path, config: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Hub]:
+    """A hub with this configuration after the head that tests share; ended at the end."""
+    token = os.urandom(16).hex()
+    ports = free_ports(3)
+    proxy = Path(sys.executable).with_name("configurable-http-proxy")
+    text = HEAD.format(ports=ports, proxy=proxy, folder=folder, token=token) + config
+    (folder / "jupyterhub_config.py").write_text(text)
+    log = folder / "hub.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterhub", "-f", folder / "jupyterhub_config.py"],
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    hub = Hub(
+        f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}/hub/api", log, process, token
+    )
+    try:
+        _until_it_answers(hub)
+        yield hub
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+
+
+def _until_it_answers(hub: Hub) -> None:
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline and hub.process.poll() is None:
+        with contextlib.suppress(httpx.TransportError):
+            # Through the proxy: then both are up.
+            if httpx.get(f"{hub.url}/hub/api").status_code == 200:
+                return
+        time.sleep(0.1)
+    raise RuntimeError("The hub did not come up:\n" + hub.log.read_text(errors="replace")[-3000:])

@@ -1,0 +1,144 @@
+"""The contract of `spawners.jobs.Cluster`, over every adapter on the real thing."""
+
+import asyncio
+import json
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from places import Place, local_place, slurm_place
+
+from spawners.errors import SubmitRefused
+from spawners.jobs import Job, JobId, JobState
+
+TOKEN = "0123456789abcdef" * 2
+# Prints what the session finds, then waits to be ended.
+LOOKS_AROUND = """
+import json, os, pathlib, sys, time
+folder = pathlib.Path(os.environ["LESESAL_SESSION_DIR"])
+print(json.dumps({
+    "folder": str(folder),
+    "mode": oct(folder.stat().st_mode),
+    "modes": {path.name: oct(path.stat().st_mode) for path in folder.iterdir()},
+    "token": (folder / "token").read_text(),
+    "settings": json.loads((folder / "session.json").read_text()),
+    "leaks": [name for name in ("environ", "cmdline")
+              if (folder / "token").read_text() in pathlib.Path("/proc/self", name).read_text()],
+    "cwd": os.getcwd(),
+    "home": os.environ["HOME"],
+}, indent=1), flush=True)
+time.sleep(120)
+"""
+
+
+@pytest.fixture(params=["local", pytest.param("slurm", marks=pytest.mark.slurm)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "local":
+        return local_place(tmp_path)
+    return slurm_place(request.getfixturevalue("slurm_site"))
+
+
+async def until(place: Place, job: JobId, wanted: Callable[[Job | None], bool]) -> Job | None:
+    """The job as soon as it is as wanted; fails after 30 s."""
+    async with asyncio.timeout(30):
+        while True:
+            seen = (await place.cluster.snapshot()).get(job)
+            if wanted(seen):
+                return seen
+            await asyncio.sleep(0.1)
+
+
+async def printed(place: Place, lines: int = 20) -> str:
+    async with asyncio.timeout(30):
+        while not (
+            text := await place.cluster.log_tail(place.spec.key, place.spec.username, lines)
+        ):
+            await asyncio.sleep(0.1)
+    return text
+
+
+async def end(place: Place, job: JobId) -> None:
+    await place.cluster.cancel(job, place.spec.username)
+    await until(place, job, lambda seen: seen is None or seen.state is JobState.ENDED)
+    await place.cluster.forget(place.spec.key, place.spec.username)
+
+
+async def test_a_session_finds_its_token_in_a_private_file_and_nowhere_else(place: Place) -> None:
+    job = await place.cluster.submit(place.running(LOOKS_AROUND))
+    found = json.loads(await printed(place, lines=200))
+    assert found["token"] == TOKEN == place.spec.token
+    assert found["settings"] == {"COLOUR": "blue"}
+    assert found["mode"] == oct(stat.S_IFDIR | 0o700)
+    assert found["modes"] == {
+        "token": oct(stat.S_IFREG | 0o600),
+        "session.json": oct(stat.S_IFREG | 0o600),
+    }
+    assert found["leaks"] == []
+    assert found["cwd"] == found["home"]
+    await end(place, job)
+    assert not Path(found["folder"]).exists()
+
+
+async def test_a_job_is_seen_with_its_key_while_it_runs(place: Place) -> None:
+    job = await place.cluster.submit(place.running("import time; time.sleep(120)"))
+    seen = await until(place, job, lambda seen: bool(seen and seen.state is JobState.RUNNING))
+    assert seen is not None
+    assert seen.key == place.spec.key
+    assert seen.node in place.node
+    assert seen.exit_code is None
+    assert seen.ends is not None
+    await end(place, job)
+
+
+async def test_a_job_that_fails_tells_its_exit_code_and_its_last_words(place: Place) -> None:
+    job = await place.cluster.submit(
+        place.running("import sys; print('one'); print('two'); sys.exit(3)")
+    )
+    seen = await until(place, job, lambda seen: bool(seen and seen.state is JobState.ENDED))
+    assert seen is not None
+    assert seen.exit_code == 3
+    assert await place.cluster.log_tail(place.spec.key, place.spec.username, lines=1) == "two\n"
+    await place.cluster.forget(place.spec.key, place.spec.username)
+
+
+async def test_cancelling_ends_it_with_its_children_and_may_be_repeated(place: Place) -> None:
+    job = await place.cluster.submit(
+        place.running(
+            "import subprocess, time;"
+            "child = subprocess.Popen(['sleep', '120'], start_new_session=True);"
+            "print(child.pid, flush=True); time.sleep(120)"
+        )
+    )
+    child = int(await printed(place))
+    await end(place, job)
+    assert not Path(f"/proc/{child}").exists()
+    await place.cluster.cancel(job, place.spec.username)
+    await place.cluster.forget(place.spec.key, place.spec.username)
+
+
+async def test_a_job_of_another_hub_is_not_seen(place: Place) -> None:
+    key = replace(place.spec.key, hub="another")
+    job = await place.elsewhere.submit(
+        replace(place.running("import time; time.sleep(120)"), key=key)
+    )
+    assert job not in await place.cluster.snapshot()
+    assert job in await place.elsewhere.snapshot()
+    await place.elsewhere.cancel(job, place.spec.username)
+    await place.elsewhere.forget(key, place.spec.username)
+
+
+async def test_a_program_that_is_not_there_leaves_nothing_behind(place: Place) -> None:
+    spec = replace(place.spec, argv=("/nowhere/lesesal-session",))
+    if place.refuses_at_once:
+        with pytest.raises(SubmitRefused):
+            await place.cluster.submit(spec)
+        assert await place.cluster.snapshot() == {}
+    else:
+        job = await place.cluster.submit(spec)
+        seen = await until(place, job, lambda seen: bool(seen and seen.state is JobState.ENDED))
+        assert seen is not None
+        assert seen.exit_code in {126, 127}
+        assert "/nowhere/lesesal-session" in await printed(place)
+        await place.cluster.forget(place.spec.key, place.spec.username)

@@ -1,0 +1,83 @@
+"""One look serves everybody who waits, and nobody waits for ever."""
+
+import asyncio
+
+import pytest
+
+from spawners.errors import ClusterSilent
+from spawners.jobs import Job, JobId
+from spawners.watcher import Watcher
+
+
+class Counted:
+    """A cluster that counts how often it is asked, and can be silent."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.silent = False
+
+    async def look(self) -> dict[JobId, Job]:
+        self.asked += 1
+        await asyncio.sleep(0.001)
+        if self.silent:
+            raise ClusterSilent("The cluster does not answer.")
+        return {}
+
+
+async def test_two_hundred_who_wait_share_one_look() -> None:
+    cluster = Counted()
+    watcher = Watcher(cluster.look, interval=0.05)
+    snapshots = await asyncio.gather(*(watcher.next() for _ in range(200)))
+    assert cluster.asked == 1
+    assert len({id(snapshot) for snapshot in snapshots}) == 1
+
+
+async def test_nobody_waiting_means_no_looking() -> None:
+    cluster = Counted()
+    watcher = Watcher(cluster.look, interval=0.01)
+    await watcher.next()
+    await asyncio.sleep(0.1)
+    assert cluster.asked == 1
+
+
+async def test_next_never_answers_with_a_look_that_began_before() -> None:
+    cluster = Counted()
+    watcher = Watcher(cluster.look, interval=0.01)
+    first = await watcher.next()
+    second = await watcher.next()
+    assert second.asked > first.asked
+
+
+async def test_fresh_is_the_latest_while_it_is_young() -> None:
+    cluster = Counted()
+    watcher = Watcher(cluster.look, interval=0.01)
+    first = await watcher.next()
+    assert await watcher.fresh(max_age=60) is first
+    assert await watcher.fresh(max_age=0) is not first
+
+
+async def test_silence_reaches_all_who_waited_and_the_next_look_may_succeed() -> None:
+    cluster = Counted()
+    watcher = Watcher(cluster.look, interval=0.01)
+    cluster.silent = True
+    answers = await asyncio.gather(watcher.next(), watcher.next(), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [ClusterSilent, ClusterSilent]
+    cluster.silent = False
+    assert (await watcher.next()).jobs == {}
+
+
+async def test_hurrying_is_answered_before_the_interval_but_not_without_bound() -> None:
+    cluster = Counted()
+    watcher = Watcher(cluster.look, interval=60)
+    await watcher.next()
+    for _ in range(3):
+        await asyncio.wait_for(watcher.next(hurry=True), timeout=5)
+    assert cluster.asked == 4
+
+
+async def test_a_look_that_breaks_is_told_to_those_who_wait() -> None:
+    async def broken() -> dict[JobId, Job]:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(Watcher(broken, interval=0.01).next(), timeout=5)
