@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,20 +91,29 @@ c.JupyterHub.load_roles = [{{"name": "tester", "services": ["tester"], "scopes":
 
 @contextlib.contextmanager
 def running_hub(
-    folder: Path, config: str, environment: Mapping[str, str] | None = None
+    folder: Path,
+    config: str,
+    python: Path = Path(sys.executable),
+    prefix: Sequence[str] = (),
 ) -> Iterator[Hub]:
-    """A hub with this configuration after the head that tests share; ended at the end."""
+    """A hub with this configuration after the head that tests share; ended at the end.
+
+    Args:
+        folder: for its files; its account must be able to write there.
+        config: what it has of its own.
+        python: the interpreter of its hub side.
+        prefix: goes before its command, such as what makes it another account's.
+    """
     token = os.urandom(16).hex()
     ports = free_ports(3)
-    proxy = Path(sys.executable).with_name("configurable-http-proxy")
+    proxy = python.with_name("configurable-http-proxy")
     text = HEAD.format(ports=ports, proxy=proxy, folder=folder, token=token) + config
     (folder / "jupyterhub_config.py").write_text(text)
     log = folder / "hub.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterhub", "-f", folder / "jupyterhub_config.py"],
+            [*prefix, python, "-m", "jupyterhub", "-f", folder / "jupyterhub_config.py"],
             cwd=folder,
-            env={**os.environ, **(environment or {})},
             stdout=output,
             stderr=output,
             start_new_session=True,

@@ -167,6 +167,9 @@ class ClusterSpawner(BatchSpawnerBase):
             "LESESAL_COURSE": plan.terms.course,
             "LESESAL_ROLE": plan.terms.role,
             "LESESAL_OFFER": plan.offer.title,
+            "LESESAL_GPU_KINDS": ",".join(
+                kind for kind, count in plan.offer.limits.gpus.items() for _ in range(count)
+            ),
             "LESESAL_BIND": "127.0.0.1" if self._is_local(plan.offer) else "0.0.0.0",  # noqa: S104
         }
         return JobSpec(

@@ -17,6 +17,9 @@ REFUSALS = {
     "partition configuration not available now": (
         "This part of the cluster is closed at the moment. Choose another offer, or try later."
     ),
+    "required partition not available": (
+        "This part of the cluster is closed at the moment. Choose another offer, or try later."
+    ),
     "node configuration is not available": (
         "No machine of the cluster has what this offer asks for. Please tell the operators; "
         "another offer may work now."

@@ -41,7 +41,10 @@ def prepare(state: Path, hub: str, server: str, files: Mapping[str, str]) -> Pat
 
     A file appears whole or not at all. Raises OSError (disk full, no permission).
     """
-    log_file(state, hub, server).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = log_file(state, hub, server)
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The last session's words must not be taken for this one's, which may wait for hours.
+    log.unlink(missing_ok=True)
     directory = session_directory(state, hub, server)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory.chmod(0o700)

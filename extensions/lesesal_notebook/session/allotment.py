@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import psutil
 import pynvml
@@ -61,7 +62,11 @@ def _gpus(env: Mapping[str, str]) -> tuple[str, ...]:
     names = _names(devices, whole_machine=not on_cluster and not wanted)
     if names is None:
         slots = devices or [part for part in env.get("SLURM_JOB_GPUS", "").split(",") if part]
-        names = tuple(f"GPU {slot}" for slot in slots)
+        kinds = env.get("LESESAL_GPU_KINDS", "").split(",")
+        names = tuple(
+            f"{kind} GPU {slot}".lstrip()
+            for slot, kind in zip_longest(slots, kinds[: len(slots)], fillvalue="")
+        )
     return tuple(f"{name}{note}" for name in names)
 
 

@@ -52,8 +52,8 @@ def test_sbatch_gets_the_offer_and_nothing_of_the_token() -> None:
 def test_the_job_script_is_the_operators_lines_and_the_session() -> None:
     assert job_script(SPEC, prologue="module load cuda\n") == (
         "#!/bin/bash\n"
-        "# A Lesesal session. What it needs to know lies in $LESESAL_SESSION_DIR; nothing secret is "
-        "here.\n"
+        "# A Lesesal session. What it needs to know lies in $LESESAL_SESSION_DIR; nothing secret "
+        "is here.\n"
         "module load cuda\n"
         "exec /opt/lesesal/session/bin/python -m lesesal_notebook.session 'it'\"'\"'s one'\n"
     )

@@ -1,0 +1,368 @@
+"""A real Slurm on one machine: munged, slurmctld and four slurmd, in one directory.
+
+    with SlurmMachine.start(Path(tempfile.mkdtemp(prefix="ls-"))) as slurm:
+        slurm.add_users(["anna"])
+        slurm.command("sbatch", "--gres=gpu:h100:1", "job.sh", user="anna")
+
+One whose starter crashed is stopped with `SlurmMachine.attach(directory).stop()`.
+"""
+
+import contextlib
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+import jinja2
+from slurm import system
+
+NODES: Final = ("gpu1", "gpu2", "gpu3", "gpu4")
+MIG_CAPS: Final = (30, 39, 48, 57)
+"""Minor numbers of the access files of a first card's first four small slices."""
+KILL_WAIT: Final = 5
+START_SECONDS: Final = 20
+LONGEST_PATH: Final = 64
+"""A step's socket adds up to 38 characters, and a Unix socket's address holds 107."""
+PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PACKAGES: Final = {
+    "munged": "munge",
+    "slurmctld": "slurm-wlm",
+    "slurmd": "slurm-wlm",
+    "sbatch": "slurm-wlm",
+    "useradd": "passwd",
+}
+TEMPLATES: Final = Path(__file__).parent / "slurm"
+
+
+class SlurmMachineError(Exception):
+    """What went wrong, with the end of the log that tells why."""
+
+
+class _Daemon(NamedTuple):
+    log: Path
+    child: subprocess.Popen[bytes]
+
+
+class SlurmMachine:
+    """One running Slurm: nodes gpu1 to gpu4; partitions gpu, cpu, down (waits), closed (refuses).
+
+    gpu1 and gpu2 have `gpu:h100:2` and shards, gpu3 has `gpu:1g.10gb:4` (MIG), gpu4 no GPU. The
+    nodes' names resolve to 127.0.0.1. Needs root.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Use `start` or `attach`."""
+        self.directory = directory.resolve()
+        self.conf = self.directory / "slurm.conf"
+        self._started: list[_Daemon] = []
+
+    @staticmethod
+    def missing() -> list[str]:
+        """Say what keeps a machine from running here; empty when nothing does."""
+        sentences = [
+            f"{program} is not installed (Debian package {package})."
+            for program, package in PACKAGES.items()
+            if shutil.which(program, path=PATH) is None
+        ]
+        if os.geteuid() != 0:
+            sentences.append("Only root can start Slurm's daemons.")
+        return sentences
+
+    @classmethod
+    def start(
+        cls,
+        directory: Path,
+        *,
+        cluster: str = "lesesal",
+        cpus: int = 16,
+        memory_mb: int = 64000,
+        shards: int = 8,
+        limit_memory: bool = False,
+    ) -> Self:
+        """Start a machine in an empty or new directory; it is ready when this returns.
+
+        `cpus`, `memory_mb` and `shards` are per node and need not exist. `limit_memory` ends jobs
+        that use more than they asked for (OUT_OF_MEMORY); it takes the computer's memory cgroups
+        (v1), so only one machine can have it. A start that fails leaves nothing behind.
+        """
+        machine = cls(directory)
+        machine._check(limit_memory=limit_memory)
+        try:
+            ports = dict(zip(("slurmctld", *NODES), system.free_ports(5), strict=True))
+            whole = f"gpu:h100:2,shard:{shards}"
+            values = {
+                "cluster": cluster,
+                "cpus": cpus,
+                "directory": machine.directory,
+                "host": socket.gethostname().partition(".")[0],
+                "kill_wait": KILL_WAIT,
+                "limit_memory": limit_memory,
+                "memory_mb": memory_mb,
+                "mig_caps": MIG_CAPS,
+                "nodes": {"gpu1": whole, "gpu2": whole, "gpu3": "gpu:1g.10gb:4", "gpu4": ""},
+                "ports": ports,
+                "shards": shards,
+            }
+            machine._lay_out(values)
+            system.add_hosts(machine.directory, NODES)
+            machine._start_munge()
+            machine.start_controller()
+            machine._start_nodes(NODES)
+        except BaseException:
+            machine.stop()
+            raise
+        return machine
+
+    @classmethod
+    def attach(cls, directory: Path) -> Self:
+        """Take hold of a machine that another process started, whatever is left of it."""
+        if not (directory / "machine.json").is_file():
+            raise SlurmMachineError(f"There is no Slurm machine in {directory}.")
+        return cls(directory)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def environment(self) -> dict[str, str]:
+        """What Slurm's commands need in their environment to talk to this machine."""
+        return {"SLURM_CONF": str(self.conf)}
+
+    def command(
+        self, *argv: str, user: str = "root", stdin: str = "", check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command as a user, at the user's home, in a fresh environment.
+
+        Raises SlurmMachineError with the command's stderr when it fails and `check` is set.
+        """
+        entry = pwd.getpwnam(user)
+        done = subprocess.run(
+            argv,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            cwd=entry.pw_dir,
+            user=entry.pw_uid,
+            group=entry.pw_gid,
+            extra_groups=[],
+            env={"PATH": PATH, "HOME": entry.pw_dir, "USER": user, **self.environment()},
+        )
+        if check and done.returncode != 0:
+            raise SlurmMachineError(f"{' '.join(argv)} ended with {done.returncode}: {done.stderr}")
+        return done
+
+    def add_users(self, names: Iterable[str]) -> None:
+        """Make Unix users with homes in the directory (0700), except those that exist already."""
+        existing = {entry.pw_name for entry in pwd.getpwall()}
+        for name in names:
+            if name not in existing:
+                home = f"--home-dir={self.directory}/homes/{name}"
+                options = ("--no-log-init", "--create-home", "-K", "HOME_MODE=0700")
+                self.command("useradd", *options, home, "--shell=/bin/bash", name)
+
+    def node_states(self) -> dict[str, str]:
+        """Node name to sinfo's word: `idle`, `mixed`, `drained`; `idle*` does not answer."""
+        lines = self.command("sinfo", "--noheader", "--Node", "-o", "%N %T").stdout.splitlines()
+        return dict(line.split() for line in lines)
+
+    def start_controller(self) -> None:
+        """Start slurmctld, with the jobs it knew when it was stopped."""
+        daemon = self._spawn("slurmctld", "slurmctld", "-D", "-f", str(self.conf))
+        self._until(lambda: system.answers(self._ports()["slurmctld"]), daemon)
+
+    def stop_controller(self) -> None:
+        """Stop slurmctld; jobs run on. Commands then try for some ten seconds, and fail."""
+        self._end_daemons("slurmctld", "slurmscriptd")
+
+    def start_node(self, name: str) -> None:
+        """Start a node's slurmd and wait until the controller counts on it."""
+        self._start_nodes([name])
+
+    def stop_node(self, name: str) -> None:
+        """Stop a node's slurmd; jobs run on. The controller notices after SlurmdTimeout (30 s)."""
+        system.end(
+            lambda: [p for p in system.daemons(self.directory, "slurmd") if name in p.cmdline()]
+        )
+        self._reap()
+
+    def fail_node(self, name: str) -> None:
+        """Cut a node's power: its slurmd and jobs are gone at once, and the controller knows."""
+        self.stop_node(name)
+        tasks = [
+            process
+            for process in system.job_processes(self.directory)
+            if process.environ().get("SLURMD_NODENAME") == name
+        ]
+        steps = [
+            process
+            for process in system.daemons(self.directory, "slurmstepd")
+            if set(process.children()) & set(tasks)
+        ]
+        # Steps first: one that outlives its tasks reports their end to the controller.
+        for processes in (steps, tasks):
+            system.end(partial(system.living, processes), signal.SIGKILL)
+        self._set_node(name, "State=DOWN", "Reason=power cut")
+
+    def drain(self, name: str) -> None:
+        """Let a node take no more jobs, as before maintenance."""
+        self._set_node(name, "State=DRAIN", "Reason=maintenance")
+
+    def resume(self, name: str) -> None:
+        """Let a drained node take jobs again."""
+        self._set_node(name, "State=RESUME")
+
+    def stop(self) -> None:
+        """End jobs and daemons; take back users, names and the directory. May be repeated."""
+        # They run in reverse order, each also when another fails.
+        with contextlib.ExitStack() as steps:
+            steps.callback(system.remove, self.directory)
+            steps.callback(self._remove_cgroups)
+            steps.callback(system.remove_hosts, self.directory)
+            steps.callback(self._remove_users)
+            steps.callback(system.end, partial(system.job_processes, self.directory))
+            steps.callback(self._end_daemons, "munged")
+            steps.callback(self.stop_controller)
+            steps.callback(self._end_daemons, "slurmstepd", at_once=True)
+            steps.callback(self._end_daemons, "slurmd")
+            steps.callback(self._cancel_jobs)
+
+    def _check(self, *, limit_memory: bool) -> None:
+        """Say why there can't be a machine in this directory, if so."""
+        if missing := self.missing():
+            raise SlurmMachineError(" ".join(missing))
+        if len(str(self.directory)) > LONGEST_PATH:
+            raise SlurmMachineError(f"{self.directory} is longer than {LONGEST_PATH} characters.")
+        for parent in self.directory.parents:
+            if parent.exists() and not parent.stat().st_mode & stat.S_IXOTH:
+                raise SlurmMachineError(f"Users cannot enter {parent}; choose a directory in /tmp.")
+        if self.directory.exists() and list(self.directory.iterdir()):
+            raise SlurmMachineError(f"{self.directory} is not empty.")
+        if limit_memory and not system.MEMORY_CGROUPS.is_dir():
+            raise SlurmMachineError(f"There are no cgroups (v1) in {system.MEMORY_CGROUPS}.")
+        if limit_memory and list(system.MEMORY_CGROUPS.glob("slurm_*")):
+            raise SlurmMachineError(f"Another Slurm uses {system.MEMORY_CGROUPS}.")
+
+    def _lay_out(self, values: Mapping[str, object]) -> None:
+        """Make the folders, the configuration, and what stands in for devices."""
+        for name in ("dev/nvidia-caps", "homes", "log", "munge", "run", "spool", "state"):
+            (self.directory / name).mkdir(parents=True, exist_ok=True)
+        self.directory.chmod(0o755)
+        self._write("machine.json", json.dumps({"ports": values["ports"]}))
+        # autoescape is for HTML.
+        jinja = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES),
+            undefined=jinja2.StrictUndefined,
+            autoescape=False,
+        )
+        for name in ("slurm.conf", "gres.conf"):
+            self._write(name, jinja.get_template(f"{name}.j2").render(values))
+        if values["limit_memory"]:
+            self._write("cgroup.conf", "CgroupPlugin=cgroup/v1\nConstrainRAMSpace=yes\n")
+        caps = [f"nvidia-caps/nvidia-cap{cap + part}" for cap in MIG_CAPS for part in (0, 1)]
+        for name in ("nvidia0", "nvidia1", *caps):
+            # Slurm sets CUDA_VISIBLE_DEVICES for devices only; these are /dev/null by other names.
+            os.mknod(self.directory / "dev" / name, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+
+    def _write(self, name: str, text: str) -> None:
+        (self.directory / name).write_text(text, encoding="utf-8")
+
+    def _ports(self) -> dict[str, int]:
+        ports: dict[str, int] = json.loads((self.directory / "machine.json").read_text())["ports"]
+        return ports
+
+    def _spawn(self, name: str, *argv: str, user: str = "root") -> _Daemon:
+        """Start a daemon in the foreground, in a session and an environment of its own."""
+        log = self.directory / "log" / f"{name}.err"
+        with log.open("ab") as file:
+            child = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                cwd=self.directory,
+                env={"PATH": PATH, **self.environment()},
+                user=user,
+                umask=0o022,
+                start_new_session=True,
+            )
+        self._started.append(_Daemon(log, child))
+        return self._started[-1]
+
+    def _until(self, ready: Callable[[], bool], daemon: _Daemon) -> None:
+        """Wait for a daemon that was just started; when it does not come, its log tells why."""
+        deadline = time.monotonic() + START_SECONDS
+        while not ready():
+            if daemon.child.poll() is not None or time.monotonic() > deadline:
+                tail = "".join(daemon.log.open(errors="replace").readlines()[-15:])
+                raise SlurmMachineError(f"{daemon.log.stem} does not start. Its log ends:\n{tail}")
+            time.sleep(system.POLL_SECONDS)
+
+    def _start_munge(self) -> None:
+        home = self.directory / "munge"
+        (home / "key").write_bytes(os.urandom(128))
+        (home / "key").chmod(0o600)
+        for path in (home, home / "key"):
+            shutil.chown(path, "munge", "munge")
+        files = {"socket": "socket", "key-file": "key", "pid-file": "pid", "seed-file": "seed"}
+        options = [f"--{option}={home}/{name}" for option, name in files.items()]
+        daemon = self._spawn("munged", "munged", "--foreground", *options, user="munge")
+        probe = ("munge", "--no-input", f"--socket={home}/socket")
+        self._until(lambda: self.command(*probe, check=False).returncode == 0, daemon)
+
+    def _start_nodes(self, names: Iterable[str]) -> None:
+        daemons = {
+            name: self._spawn(f"slurmd.{name}", "slurmd", "-D", "-N", name, "-f", str(self.conf))
+            for name in names
+        }
+        for name, daemon in daemons.items():
+            self._until(partial(self._is_up, name), daemon)
+
+    def _is_up(self, name: str) -> bool:
+        """Whether a node answers and the controller counts on it."""
+        if not system.answers(self._ports()[name]):
+            return False
+        state = self.node_states()[name]
+        return state.isalpha() and state not in ("down", "unknown")
+
+    def _set_node(self, name: str, *settings: str) -> None:
+        self.command("scontrol", "update", f"NodeName={name}", *settings)
+
+    def _cancel_jobs(self) -> None:
+        """Let jobs end as scancel ends them, as far as there is a controller to do it."""
+        if not system.daemons(self.directory, "slurmctld"):
+            return
+        jobs = self.command("squeue", "--noheader", "-o", "%A", check=False).stdout.split()
+        if jobs:
+            self.command("scancel", *jobs, check=False)
+            system.gone(partial(system.daemons, self.directory, "slurmstepd"), KILL_WAIT + 3)
+
+    def _end_daemons(self, *names: str, at_once: bool = False) -> None:
+        signals = (signal.SIGKILL,) if at_once else ()
+        system.end(partial(system.daemons, self.directory, *names), *signals)
+        self._reap()
+
+    def _reap(self) -> None:
+        for daemon in self._started:
+            daemon.child.poll()
+
+    def _remove_users(self) -> None:
+        system.remove_leftovers(self.directory)
+        for user in system.users(self.directory):
+            self.command("userdel", "--force", user.pw_name)
+
+    def _remove_cgroups(self) -> None:
+        if (self.directory / "cgroup.conf").exists():
+            system.remove_memory_cgroups(NODES)

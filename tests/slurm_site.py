@@ -1,0 +1,112 @@
+"""A site as an operator has it: a real Slurm, the hub under an account of its own, a sudo rule."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from deployed import Deployed, deploy
+from slurm_machine import SlurmMachine
+
+HUB_ACCOUNT = "lesesal-hub"
+USERS = ("lesesal-a", "lesesal-b")
+SUDO_RULES = Path("/etc/sudoers.d")
+
+
+@dataclass(frozen=True)
+class SlurmSite:
+    """A running site.
+
+    Attributes:
+        machine: the Slurm.
+        deployed: both sides, where every account can read them.
+        users: accounts that sessions run as.
+        home: a folder of the hub's account, for its state.
+    """
+
+    machine: SlurmMachine
+    deployed: Deployed
+    users: tuple[str, ...]
+    home: Path
+
+    @property
+    def cluster(self) -> dict[str, Any]:
+        """What `SlurmCluster` needs to know of the site."""
+        return {"conf": str(self.machine.conf), "launcher": list(self.launcher)}
+
+    @property
+    def launcher(self) -> tuple[str, ...]:
+        """How the hub runs the launcher."""
+        return ("sudo", "-n", "-u", "{user}", "--", *_launcher(self.deployed))
+
+    def as_hub(self) -> list[str]:
+        """What goes before a command that the hub's account runs."""
+        return ["setpriv", f"--reuid={HUB_ACCOUNT}", f"--regid={HUB_ACCOUNT}", "--clear-groups"]
+
+
+def missing() -> list[str]:
+    """What keeps a site from running here, as sentences."""
+    sudo = [] if shutil.which("sudo") else ["sudo is not installed (Debian package sudo)."]
+    return SlurmMachine.missing() + sudo
+
+
+@contextlib.contextmanager
+def slurm_site(users: Sequence[str] = USERS) -> Iterator[SlurmSite]:
+    """Start a site; at the end nothing of it is left."""
+    root = Path(tempfile.mkdtemp(prefix="lesesal-site-", dir="/tmp"))
+    root.chmod(0o755)
+    rule = SUDO_RULES / root.name.replace(".", "-")
+    try:
+        with SlurmMachine.start(root / "slurm") as machine:
+            deployed = deploy(root / "opt")
+            machine.add_users([HUB_ACCOUNT, *users])
+            home = root / "state"
+            home.mkdir(mode=0o700)
+            account = pwd.getpwnam(HUB_ACCOUNT)
+            os.chown(home, account.pw_uid, account.pw_gid)
+            write_rule(rule, deployed, users)
+            try:
+                yield SlurmSite(machine, deployed, tuple(users), home)
+            finally:
+                rule.unlink(missing_ok=True)
+                _end_processes_of(account.pw_uid)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def write_rule(rule: Path, deployed: Deployed, users: Sequence[str]) -> None:
+    """Let the hub's account run the launcher, and nothing else, as these users."""
+    text = f"{HUB_ACCOUNT} ALL=({','.join(users)}) NOPASSWD: {' '.join(_launcher(deployed))}\n"
+    # A rule that others could write is ignored by sudo, and so must be one half-written.
+    temporary = rule.with_name(f".{rule.name}")
+    temporary.touch(mode=0o440)
+    temporary.write_text(text)
+    temporary.chmod(0o440)
+    temporary.rename(rule)
+
+
+def _launcher(deployed: Deployed) -> tuple[str, ...]:
+    return (str(deployed.hub), "-I", "-m", "spawners.unix.launcher")
+
+
+def _end_processes_of(uid: int) -> None:
+    """End what a test left running under the hub's account; useradd's account goes after it."""
+    left = [process for process in psutil.process_iter() if _uid(process) == uid]
+    for process in left:
+        process.kill()
+    psutil.wait_procs(left, timeout=10)
+
+
+def _uid(process: psutil.Process) -> int | None:
+    try:
+        return int(process.uids().real)
+    except psutil.NoSuchProcess:
+        return None
