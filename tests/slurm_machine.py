@@ -16,7 +16,6 @@ import signal
 import socket
 import stat
 import subprocess
-import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -33,13 +32,8 @@ START_SECONDS: Final = 20
 LONGEST_PATH: Final = 64
 """A step's socket adds up to 38 characters, and a Unix socket's address holds 107."""
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-PACKAGES: Final = {
-    "munged": "munge",
-    "slurmctld": "slurm-wlm",
-    "slurmd": "slurm-wlm",
-    "sbatch": "slurm-wlm",
-    "useradd": "passwd",
-}
+PROGRAMS: Final = {"munge": ("munged",), "slurm-wlm": ("slurmctld", "slurmd", "sbatch")}
+"""Needed programs, by Debian package."""
 TEMPLATES: Final = Path(__file__).parent / "slurm"
 
 
@@ -70,7 +64,8 @@ class SlurmMachine:
         """Say what keeps a machine from running here; empty when nothing does."""
         sentences = [
             f"{program} is not installed (Debian package {package})."
-            for program, package in PACKAGES.items()
+            for package, programs in PROGRAMS.items()
+            for program in programs
             if shutil.which(program, path=PATH) is None
         ]
         if os.geteuid() != 0:
@@ -98,7 +93,6 @@ class SlurmMachine:
         machine._check(limit_memory=limit_memory)
         try:
             ports = dict(zip(("slurmctld", *NODES), system.free_ports(5), strict=True))
-            whole = f"gpu:h100:2,shard:{shards}"
             values = {
                 "cluster": cluster,
                 "cpus": cpus,
@@ -108,7 +102,6 @@ class SlurmMachine:
                 "limit_memory": limit_memory,
                 "memory_mb": memory_mb,
                 "mig_caps": MIG_CAPS,
-                "nodes": {"gpu1": whole, "gpu2": whole, "gpu3": "gpu:1g.10gb:4", "gpu4": ""},
                 "ports": ports,
                 "shards": shards,
             }
@@ -194,23 +187,27 @@ class SlurmMachine:
     def stop_node(self, name: str) -> None:
         """Stop a node's slurmd; jobs run on. The controller notices after SlurmdTimeout (30 s)."""
         system.end(
-            lambda: [p for p in system.daemons(self.directory, "slurmd") if name in p.cmdline()]
+            lambda: [
+                process
+                for process in system.daemons(self.directory, "slurmd")
+                if name in (system.ask(process.cmdline) or ())
+            ]
         )
         self._reap()
 
     def fail_node(self, name: str) -> None:
         """Cut a node's power: its slurmd and jobs are gone at once, and the controller knows."""
         self.stop_node(name)
-        tasks = [
+        tasks = {
             process
             for process in system.job_processes(self.directory)
-            if process.environ().get("SLURMD_NODENAME") == name
-        ]
-        steps = [
+            if (system.ask(process.environ) or {}).get("SLURMD_NODENAME") == name
+        }
+        steps = {
             process
             for process in system.daemons(self.directory, "slurmstepd")
-            if set(process.children()) & set(tasks)
-        ]
+            if tasks.intersection(system.ask(process.children) or ())
+        }
         # Steps first: one that outlives its tasks reports their end to the controller.
         for processes in (steps, tasks):
             system.end(partial(system.living, processes), signal.SIGKILL)
@@ -221,8 +218,10 @@ class SlurmMachine:
         self._set_node(name, "State=DRAIN", "Reason=maintenance")
 
     def resume(self, name: str) -> None:
-        """Let a drained node take jobs again."""
+        """Let a drained node take jobs again, and wait until the controller has heard of it."""
         self._set_node(name, "State=RESUME")
+        if not system.until(partial(self._is_up, name), START_SECONDS):
+            raise SlurmMachineError(f"{name} does not come back: {self.node_states()[name]}.")
 
     def stop(self) -> None:
         """End jobs and daemons; take back users, names and the directory. May be repeated."""
@@ -303,12 +302,10 @@ class SlurmMachine:
 
     def _until(self, ready: Callable[[], bool], daemon: _Daemon) -> None:
         """Wait for a daemon that was just started; when it does not come, its log tells why."""
-        deadline = time.monotonic() + START_SECONDS
-        while not ready():
-            if daemon.child.poll() is not None or time.monotonic() > deadline:
-                tail = "".join(daemon.log.open(errors="replace").readlines()[-15:])
-                raise SlurmMachineError(f"{daemon.log.stem} does not start. Its log ends:\n{tail}")
-            time.sleep(system.POLL_SECONDS)
+        system.until(lambda: ready() or daemon.child.poll() is not None, START_SECONDS)
+        if not ready():
+            tail = "".join(daemon.log.read_text(errors="replace").splitlines(keepends=True)[-15:])
+            raise SlurmMachineError(f"{daemon.log.stem} does not start. Its log ends:\n{tail}")
 
     def _start_munge(self) -> None:
         home = self.directory / "munge"
@@ -347,7 +344,7 @@ class SlurmMachine:
         jobs = self.command("squeue", "--noheader", "-o", "%A", check=False).stdout.split()
         if jobs:
             self.command("scancel", *jobs, check=False)
-            system.gone(partial(system.daemons, self.directory, "slurmstepd"), KILL_WAIT + 3)
+            system.until(lambda: not system.daemons(self.directory, "slurmstepd"), KILL_WAIT + 3)
 
     def _end_daemons(self, *names: str, at_once: bool = False) -> None:
         signals = (signal.SIGKILL,) if at_once else ()

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from batchspawner import BatchSpawnerBase
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from jupyterhub.spawner import SpawnException
+from sqlalchemy.orm import object_session
 from traitlets import Callable as CallableTrait
 from traitlets import Dict, Float, Integer, Unicode, Union, default
 from traitlets.utils.importstring import import_item
@@ -227,7 +228,7 @@ class ClusterSpawner(BatchSpawnerBase):
             self.job_id = await cluster.submit(spec)
             # At once: a hub that dies now must find the job again.
             self.orm_spawner.state = self.get_state()
-            self.db.commit()
+            object_session(self.orm_spawner).commit()
             self.log.info("%s is job %s on %s", self._log_name, self.job_id, self.cluster_name)
             return await self._up(spec, cluster, watcher)
         finally:

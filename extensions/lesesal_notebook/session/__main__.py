@@ -7,9 +7,12 @@ hub's token and the session's settings (spawners/unix/files.py writes them).
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sys
+import threading
+from pathlib import Path
 
 from .report import NotExpectedError, report_port
 from .settings import SettingsError, read
@@ -22,6 +25,9 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(str(error))
     os.environ.update(settings.environment)
+    # Terminals find `nbgrader`, and nbgrader finds `alembic`, by name.
+    programs = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])
     listener = socket.socket()
     listener.bind((settings.bind, 0))
     # From here on a connection waits instead of being refused, until Jupyter answers it.
@@ -31,9 +37,22 @@ def main() -> None:
     except NotExpectedError as error:
         sys.exit(str(error))
 
+    threading.Thread(target=_prepare_course_directory, daemon=True).start()
+
     from .serve import serve  # only now: it imports all of Jupyter
 
     serve(listener, settings)
+
+
+def _prepare_course_directory() -> None:
+    """An instructor's course directory, while Jupyter is imported; nothing for a student."""
+    from ..exchange.errors import ClassroomError
+    from ..exchange.prepare import prepare_course_directory
+
+    try:
+        prepare_course_directory()
+    except (ClassroomError, OSError) as error:
+        logging.getLogger(__name__).warning("The course directory was not fetched: %s", error)
 
 
 if __name__ == "__main__":

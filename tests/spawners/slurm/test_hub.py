@@ -130,7 +130,7 @@ def test_the_session_is_its_users_and_the_token_is_nowhere_but_in_its_file(
             "scontrol", "show", "job", "--details", job
         ).stdout,
         "environments": str([process.environ() for process in processes]),
-        "arguments": str([process.cmdline() for process in psutil.process_iter(["cmdline"])]),
+        "arguments": str([process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]),
         "the session's log": Path(
             account.pw_dir, ".local/state/lesesal/logs/slurm-test/ai.log"
         ).read_text(),
