@@ -30,7 +30,7 @@ run: setup ## serve the demo classroom on http://127.0.0.1:$(PORT)
 
 .PHONY: slurm
 slurm: $(STAMPS)/dev setup debian ## the same on a real one-machine Slurm (root)
-	@exec $(BIN)/python tests/serve_on_slurm.py
+	@exec $(BIN)/python tests/slurm_classroom.py
 
 .PHONY: test
 test: setup $(STAMPS)/dev debian ## run all tests, also on a real Slurm and in a real browser

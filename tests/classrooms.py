@@ -48,6 +48,7 @@ def running_classroom(
     prefix: Sequence[str] = (),
     options: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    port: int | None = None,
 ) -> Iterator[Classroom]:
     """`lesesal run` in a state folder; ended with Ctrl-C's signal, as a person would.
 
@@ -57,12 +58,14 @@ def running_classroom(
         prefix: goes before the command, such as what makes it another account's.
         options: of `lesesal run`.
         environment: what it has beside this process's.
+        port: what people see; a free one by default.
     """
-    port = free_port()
+    port = port or free_port()
     output = home.parent / f"{home.name}.log"
+    command = [python, "-m", "courses.cli", "run", f"--port={port}", f"--home={home}", *options]
     with output.open("wb") as out:
         process = subprocess.Popen(
-            [*prefix, python, "-m", "courses.cli", "run", f"--port={port}", f"--home={home}", *options],
+            [*prefix, *command],
             cwd=home.parent,
             env={**os.environ, **(environment or {})},
             stdout=out,

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 import slurm_site as sites
+from classrooms import Classroom
+from slurm_classroom import slurm_classroom as classroom_on
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +15,10 @@ def slurm_site() -> Iterator[sites.SlurmSite]:
         pytest.skip("No real Slurm here: " + " ".join(missing))
     with sites.slurm_site() as site:
         yield site
+
+
+@pytest.fixture
+def slurm_classroom(slurm_site: sites.SlurmSite) -> Iterator[Classroom]:
+    """The whole classroom on the real Slurm."""
+    with classroom_on(slurm_site) as classroom:
+        yield classroom

@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 import jinja2
+import psutil
 from slurm import system
+from slurm.system import ask
 
 NODES: Final = ("gpu1", "gpu2", "gpu3", "gpu4")
 MIG_CAPS: Final = (30, 39, 48, 57)
@@ -178,7 +180,7 @@ class SlurmMachine:
 
     def stop_controller(self) -> None:
         """Stop slurmctld; jobs run on. Commands then try for some ten seconds, and fail."""
-        self._end_daemons("slurmctld", "slurmscriptd")
+        self._end(lambda: self._daemons("slurmctld", "slurmscriptd"))
 
     def start_node(self, name: str) -> None:
         """Start a node's slurmd and wait until the controller counts on it."""
@@ -186,31 +188,24 @@ class SlurmMachine:
 
     def stop_node(self, name: str) -> None:
         """Stop a node's slurmd; jobs run on. The controller notices after SlurmdTimeout (30 s)."""
-        system.end(
-            lambda: [
-                process
-                for process in system.daemons(self.directory, "slurmd")
-                if name in (system.ask(process.cmdline) or ())
-            ]
-        )
-        self._reap()
+        self._end(lambda: [p for p in self._daemons("slurmd") if name in (ask(p.cmdline) or ())])
 
     def fail_node(self, name: str) -> None:
         """Cut a node's power: its slurmd and jobs are gone at once, and the controller knows."""
+
+        def steps() -> list[psutil.Process]:
+            log = f"{self.directory}/log/slurmd.{name}.log"
+            found = self._daemons("slurmstepd")
+            return [p for p in found if log in [file.path for file in ask(p.open_files) or ()]]
+
+        def tasks() -> list[psutil.Process]:
+            found = system.job_processes(self.directory)
+            return [p for p in found if (ask(p.environ) or {}).get("SLURMD_NODENAME") == name]
+
         self.stop_node(name)
-        tasks = {
-            process
-            for process in system.job_processes(self.directory)
-            if (system.ask(process.environ) or {}).get("SLURMD_NODENAME") == name
-        }
-        steps = {
-            process
-            for process in system.daemons(self.directory, "slurmstepd")
-            if tasks.intersection(system.ask(process.children) or ())
-        }
         # Steps first: one that outlives its tasks reports their end to the controller.
-        for processes in (steps, tasks):
-            system.end(partial(system.living, processes), signal.SIGKILL)
+        self._end(steps, signal.SIGKILL)
+        self._end(tasks, signal.SIGKILL)
         self._set_node(name, "State=DOWN", "Reason=power cut")
 
     def drain(self, name: str) -> None:
@@ -228,14 +223,14 @@ class SlurmMachine:
         # They run in reverse order, each also when another fails.
         with contextlib.ExitStack() as steps:
             steps.callback(system.remove, self.directory)
-            steps.callback(self._remove_cgroups)
+            steps.callback(system.remove_memory_cgroups, self.directory, NODES)
             steps.callback(system.remove_hosts, self.directory)
-            steps.callback(self._remove_users)
-            steps.callback(system.end, partial(system.job_processes, self.directory))
-            steps.callback(self._end_daemons, "munged")
+            steps.callback(system.remove_users, self.directory)
+            steps.callback(self._end, lambda: system.job_processes(self.directory))
+            steps.callback(self._end, lambda: self._daemons("munged"))
             steps.callback(self.stop_controller)
-            steps.callback(self._end_daemons, "slurmstepd", at_once=True)
-            steps.callback(self._end_daemons, "slurmd")
+            steps.callback(self._end, lambda: self._daemons("slurmstepd"), signal.SIGKILL)
+            steps.callback(self._end, lambda: self._daemons("slurmd"))
             steps.callback(self._cancel_jobs)
 
     def _check(self, *, limit_memory: bool) -> None:
@@ -339,27 +334,17 @@ class SlurmMachine:
 
     def _cancel_jobs(self) -> None:
         """Let jobs end as scancel ends them, as far as there is a controller to do it."""
-        if not system.daemons(self.directory, "slurmctld"):
+        if not self._daemons("slurmctld"):
             return
         jobs = self.command("squeue", "--noheader", "-o", "%A", check=False).stdout.split()
         if jobs:
             self.command("scancel", *jobs, check=False)
-            system.until(lambda: not system.daemons(self.directory, "slurmstepd"), KILL_WAIT + 3)
+            system.until(lambda: not self._daemons("slurmstepd"), KILL_WAIT + 3)
 
-    def _end_daemons(self, *names: str, at_once: bool = False) -> None:
-        signals = (signal.SIGKILL,) if at_once else ()
-        system.end(partial(system.daemons, self.directory, *names), *signals)
-        self._reap()
+    def _daemons(self, *names: str) -> list[psutil.Process]:
+        return system.daemons(self.directory, *names)
 
-    def _reap(self) -> None:
+    def _end(self, find: system.Find, *signals: signal.Signals) -> None:
+        system.end(find, *signals)
         for daemon in self._started:
             daemon.child.poll()
-
-    def _remove_users(self) -> None:
-        system.remove_leftovers(self.directory)
-        for user in system.users(self.directory):
-            self.command("userdel", "--force", user.pw_name)
-
-    def _remove_cgroups(self) -> None:
-        if (self.directory / "cgroup.conf").exists():
-            system.remove_memory_cgroups(NODES)

@@ -17,7 +17,8 @@ from deployed import Deployed, deploy
 from slurm_machine import SlurmMachine
 
 HUB_ACCOUNT = "lesesal-hub"
-USERS = ("lesesal-a", "lesesal-b")
+# The last four are the demo's (courses/machine/home.py).
+USERS = ("lesesal-a", "lesesal-b", "instructor", "student1", "student2", "student3")
 SUDO_RULES = Path("/etc/sudoers.d")
 
 

@@ -228,7 +228,8 @@ class ClusterSpawner(BatchSpawnerBase):
             self.job_id = await cluster.submit(spec)
             # At once: a hub that dies now must find the job again.
             self.orm_spawner.state = self.get_state()
-            object_session(self.orm_spawner).commit()
+            if (session := object_session(self.orm_spawner)) is not None:
+                session.commit()
             self.log.info("%s is job %s on %s", self._log_name, self.job_id, self.cluster_name)
             return await self._up(spec, cluster, watcher)
         finally:

@@ -21,9 +21,11 @@ def job_name(hub: str) -> str:
 def squeue_argv(hub: str) -> list[str]:
     """All jobs of the hub, of all users, ended ones too while slurmctld remembers them."""
     columns = ",".join(f"{field}:{SEPARATOR}" for field in FIELDS)
+    # Partitions may be hidden from the hub's account; its jobs must not be ("--all").
     return [
         "squeue",
         "--noheader",
+        "--all",
         "--states=all",
         f"--name={job_name(hub)}",
         f"--Format={columns}",

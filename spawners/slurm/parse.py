@@ -8,12 +8,13 @@ from ..jobs import Job, JobId, JobState, SessionKey
 from . import words
 from .argv import FIELDS, SEPARATOR
 
-# squeue(1), JOB STATE CODES. A state that is in neither set holds a node.
+# squeue(1), JOB STATE CODES. A state that is in neither set holds a node: COMPLETING too, whose
+# processes are still being ended and whose exit code is not told yet.
 WAITING = frozenset(
     "PENDING CONFIGURING REQUEUED REQUEUE_FED REQUEUE_HOLD RESV_DEL_HOLD SPECIAL_EXIT".split()
 )
 ENDED = frozenset(
-    "BOOT_FAIL CANCELLED COMPLETED COMPLETING DEADLINE FAILED NODE_FAIL OUT_OF_MEMORY PREEMPTED "
+    "BOOT_FAIL CANCELLED COMPLETED DEADLINE FAILED NODE_FAIL OUT_OF_MEMORY PREEMPTED "
     "REVOKED TIMEOUT".split()
 )
 
@@ -61,11 +62,14 @@ def _why(state: JobState, word: str, reason: str) -> str:
 
 
 def _exit_code(text: str) -> int | None:
-    # squeue prints the status as wait(2) gives it: the exit code in the high byte.
+    # squeue prints the status as wait(2) gives it. A signal is told as shells tell it: 128 more.
     if not text.isdigit():
         return None
     status = int(text)
-    return status >> 8 if status >= 256 else status
+    if status >= 256 or status == 0:
+        return status >> 8
+    # 253 is Slurm's own mark for a job that ran out of memory; it died of SIGKILL.
+    return 137 if status == 253 else 128 + (status & 127)
 
 
 def _time(text: str) -> float | None:

@@ -24,6 +24,10 @@ REFUSALS = {
         "No machine of the cluster has what this offer asks for. Please tell the operators; "
         "another offer may work now."
     ),
+    "more processors requested than permitted": (
+        "No machine of the cluster has as many cores as this offer asks for. Please tell the "
+        "operators; another offer may work now."
+    ),
     "generic resource": (
         "The cluster has no GPU of the kind that this offer asks for. Please tell the operators; "
         "another offer may work now."

@@ -63,6 +63,7 @@ def test_squeue_is_asked_once_for_all() -> None:
     assert squeue_argv("uio") == [
         "squeue",
         "--noheader",
+        "--all",
         "--states=all",
         "--name=lesesal-uio",
         "--Format=JobID:|,State:|,Reason:|,NodeList:|,exit_code:|,EndTime:|,Comment:|",
