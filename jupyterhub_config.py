@@ -30,9 +30,16 @@ c.JupyterHub.cookie_secret_file = str(home / "cookie-secret")
 c.JupyterHub.authenticator_class = AccountsAuthenticator
 c.AccountsAuthenticator.accounts_file = str(home / "demo-accounts.json")
 
+# Whoever starts this reads the address and the accounts in the terminal, not each request.
+c.JupyterHub.log_level = "WARN"
+c.ConfigurableHTTPProxy.log_level = "error"
+
 # A named server is a course's session; the classroom is where one chooses it.
 c.JupyterHub.default_url = "/services/classroom/"
 c.JupyterHub.allow_named_servers = True
+# A form waits this long for a session (and for a refusal, which it then shows) before the page that
+# tells of the queue.
+c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 2}
 c.JupyterHub.template_paths = [str(here / "spawners" / "hub" / "pages")]
 c.JupyterHub.template_vars = {"classroom_url": "/services/classroom/"}
 
