@@ -1,0 +1,1 @@
+"""Who teaches what, with what, until when (hub side)."""

@@ -1,0 +1,110 @@
+"""A folder of files becomes a `Course`, or a list of all that is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from courses.catalogue import lines
+from courses.catalogue.model import CourseModel, sentence
+from courses.course import Course
+from courses.errors import CatalogueError
+
+FILE = "course.toml"
+
+
+def load(folder: Path) -> Course:
+    """Read and check a course's folder.
+
+    Raises `CatalogueError` with one sentence for each problem, which begins with where it is:
+    ``course.toml line 12, assignments[1].due: …`` or ``source/ps1: …``.
+    """
+    text = _text(folder)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogueError([_syntax(text, str(error))]) from error
+    try:
+        course = CourseModel.model_validate(data).value()
+    except ValidationError as error:
+        found = [(lines.line_of(text, e["loc"]), e["loc"], sentence(e)) for e in error.errors()]
+        problems = [_problem(*each) for each in sorted(found, key=lambda each: each[0])]
+        raise CatalogueError(problems) from error
+    if problems := [*_duplicates(text, course), *_sources(folder, course)]:
+        raise CatalogueError(problems)
+    return course
+
+
+def digest(folder: Path) -> str:
+    """A digest of everything that makes the course: ``course.toml`` and all files in ``source/``.
+
+    The same files give the same digest, wherever they are and whenever they were written.
+    """
+    total = hashlib.sha256()
+    source = folder / "source"
+    for path in [folder / FILE, *sorted(p for p in source.rglob("*") if p.is_file())]:
+        name = path.relative_to(folder).as_posix().encode()
+        content = hashlib.sha256(path.read_bytes()).digest()
+        total.update(len(name).to_bytes(4, "big") + name + content)
+    return total.hexdigest()
+
+
+def _text(folder: Path) -> str:
+    if not folder.is_dir():
+        raise CatalogueError([f"{folder} is not a folder. Give the folder that has {FILE} in it."])
+    try:
+        return (folder / FILE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise CatalogueError([f"{folder} has no {FILE}. Write one there."]) from None
+    except UnicodeDecodeError as error:
+        raise CatalogueError([f"{FILE}: is not UTF-8 text. Save it as UTF-8."]) from error
+    except OSError as error:
+        raise CatalogueError([f"{FILE}: cannot be read: {error.strerror}."]) from error
+
+
+def _syntax(text: str, message: str) -> str:
+    """tomllib writes ``Invalid value (at line 3, column 5)`` or ``… (at end of document)``."""
+    what, _, where = message.rpartition(" (at ")
+    where = where.removesuffix(")")
+    if where == "end of document":
+        where = f"line {len(text.splitlines())}"
+    return f"{FILE} {where}: {what}."
+
+
+def _problem(line: int, location: tuple[int | str, ...], text: str) -> str:
+    field = ""
+    for part in location:
+        field += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return f"{FILE} line {line}, {field.removeprefix('.')}: {text}"
+
+
+def _duplicates(text: str, course: Course) -> list[str]:
+    problems, seen = [], set[str]()
+    for index, assignment in enumerate(course.assignments):
+        if assignment.name in seen:
+            where = ("assignments", index, "name")
+            what = f"{assignment.name!r} is there already. Give each assignment its own name."
+            problems.append(_problem(lines.line_of(text, where), where, what))
+        seen.add(assignment.name)
+    return problems
+
+
+def _sources(folder: Path, course: Course) -> list[str]:
+    problems = []
+    for assignment in course.assignments:
+        place = folder / "source" / assignment.name
+        name = f"source/{assignment.name}"
+        if not place.is_dir():
+            problems.append(f"{name}: is missing. Put the assignment's notebooks in this folder.")
+            continue
+        if not any(path.is_file() for path in place.glob("*.ipynb")):
+            problems.append(f"{name}: has no notebook. Put at least one .ipynb file there.")
+        problems += [
+            f"{path.relative_to(folder).as_posix()}: is a symbolic link. Put a copy there."
+            for path in sorted(place.rglob("*"))
+            if path.is_symlink()
+        ]
+    return problems

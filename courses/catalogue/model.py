@@ -1,0 +1,131 @@
+"""The shape of ``course.toml``, and what is said to one who writes it differently."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import ErrorDetails
+
+from courses import names
+from courses.course import DEFAULT_MAX_BYTES, Assignment, Course, LateRule
+from courses.errors import BadName
+
+_EXAMPLE_DUE = "2026-11-27T23:59:00+01:00"
+
+
+def _rule(check: Callable[[str], str]) -> BeforeValidator:
+    def apply(value: Any) -> Any:
+        if isinstance(value, str):
+            try:
+                return check(value)
+            except BadName as error:
+                raise ValueError(str(error)) from error
+        return value
+
+    return BeforeValidator(apply)
+
+
+def _due(value: Any) -> Any:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    if value is not None:
+        raise ValueError(
+            f"needs day, time and offset from UTC, without quotes, like {_EXAMPLE_DUE}."
+        )
+    return None
+
+
+def _zone(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(
+                f"{value!r} is not a time zone known here. Use an IANA name, like 'Europe/Oslo'."
+            ) from error
+    return value
+
+
+Text = Annotated[str, Field(strict=True, min_length=1)]
+
+
+class AssignmentModel(BaseModel):
+    """One ``[[assignments]]`` table."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[Text, _rule(names.assignment)]
+    title: Text
+    due: Annotated[datetime | None, BeforeValidator(_due)] = None
+    late: LateRule = LateRule.ACCEPT
+    max_bytes: Annotated[int, Field(strict=True, gt=0, le=10**12)] = DEFAULT_MAX_BYTES
+
+    def value(self) -> Assignment:
+        return Assignment(self.name, self.title, self.due, self.late, self.max_bytes)
+
+
+class CourseModel(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    slug: Annotated[Text, _rule(names.slug)]
+    title: Text
+    summary: Text
+    offers: Annotated[list[Text], Field(min_length=1)]
+    timezone: Annotated[Text, BeforeValidator(_zone)]
+    assignments: list[AssignmentModel] = []
+
+    def value(self) -> Course:
+        return Course(
+            slug=self.slug,
+            title=self.title,
+            summary=self.summary,
+            offers=tuple(self.offers),
+            timezone=self.timezone,
+            assignments=tuple(assignment.value() for assignment in self.assignments),
+        )
+
+
+def sentence(error: ErrorDetails) -> str:
+    """What one of pydantic's errors means for the person who wrote the file."""
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "missing":
+            return "is missing. Add it."
+        case "extra_forbidden":
+            return _unknown_key(error["loc"])
+        case "string_type":
+            return "must be text in quotes."
+        case "string_too_short" | "too_short":
+            return "is empty. Write at least one."
+        case "int_type":
+            return "must be a whole number, without quotes."
+        case "greater_than":
+            return f"must be more than {context['gt']}."
+        case "less_than_equal":
+            return f"must be at most {context['le']}."
+        case "list_type" if error["loc"][-1] == "assignments":
+            return "must be tables, each under a line [[assignments]]."
+        case "list_type":
+            return 'must be a list, like ["cpu-small"].'
+        case "enum":
+            return f"must be one of {context['expected']}."
+        case "model_type" | "dict_type":
+            return "must be a table."
+        case "value_error":
+            return str(context["error"])
+    return f"{error['msg']}."
+
+
+def _unknown_key(location: tuple[int | str, ...]) -> str:
+    model = AssignmentModel if location[0] == "assignments" else CourseModel
+    known = list(model.model_fields)
+    close = difflib.get_close_matches(str(location[-1]), known, n=1)
+    hint = f"Did you mean '{close[0]}'?" if close else f"Known are {', '.join(known)}."
+    return f"is not known. {hint}"

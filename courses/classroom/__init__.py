@@ -1,0 +1,1 @@
+"""The hub service: the exchange API (docs/exchange-api.md) and the pages."""

@@ -1,0 +1,200 @@
+"""``python -m courses.classroom``: the service's configuration, and its start."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import jinja2
+from jupyterhub.services.auth import HubOAuth
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
+from tornado.web import Application as TornadoApplication
+from tornado.web import StaticFileHandler
+from traitlets import Integer, TraitError, Unicode, default, validate
+from traitlets.config import Application
+
+from courses.classroom import api, pages
+from courses.classroom.desk import Desk
+from courses.classroom.handlers import Shared
+from courses.classroom.sessions import Sessions
+from courses.errors import CourseError
+from courses.store import Store, default_url
+
+_HERE = Path(__file__).parent
+# Forms of pages are small. Uploads count for themselves (courses.classroom.uploads).
+_MAX_FORM_BYTES = 1 << 20
+# The store's work waits for one disk: more threads would wait, not work.
+_THREADS = 4
+
+
+class ClassroomApp(Application):
+    """Lesesal's classroom: courses, assignments, submissions and feedback, as a hub service."""
+
+    name = "classroom"
+    description = __doc__ or ""
+    aliases = {  # noqa: RUF012  traitlets' own way to declare them
+        "home": "ClassroomApp.home",
+        "database-url": "ClassroomApp.database_url",
+        "ip": "ClassroomApp.ip",
+        "port": "ClassroomApp.port",
+        "config": "ClassroomApp.config_file",
+        "log-level": "ClassroomApp.log_level",
+    }
+
+    home = Unicode(
+        help="""The state folder: the database, unless `database_url` says another, and the blobs.
+
+        Default: $LESESAL_HOME, else ``var`` below the working directory.
+
+        Example: ``c.ClassroomApp.home = "/srv/lesesal"``
+        """
+    ).tag(config=True)
+
+    database_url = Unicode(
+        help="""The database, as an SQLAlchemy URL.
+
+        Default: ``classroom.sqlite`` in `home`.
+
+        Example: ``c.ClassroomApp.database_url = "postgresql+psycopg:///lesesal"``
+        """
+    ).tag(config=True)
+
+    ip = Unicode(
+        help="""The address to listen on.
+
+        Default: the one that the hub tells in $JUPYTERHUB_SERVICE_URL, else 127.0.0.1.
+
+        Example: ``c.ClassroomApp.ip = "127.0.0.1"``
+        """
+    ).tag(config=True)
+
+    port = Integer(
+        min=0,
+        max=65535,
+        help="""The port to listen on.
+
+        Default: the one that the hub tells in $JUPYTERHUB_SERVICE_URL, else 8082.
+
+        Example: ``c.ClassroomApp.port = 8082``
+        """,
+    ).tag(config=True)
+
+    staff_max_bytes = Integer(
+        500_000_000,
+        min=1,
+        help="""The most that an archive from staff (a release, feedback) may measure, in bytes,
+        and the most that may come out of it. What students may send is in course.toml.
+
+        Example: ``c.ClassroomApp.staff_max_bytes = 2_000_000_000``
+        """,
+    ).tag(config=True)
+
+    config_file = Unicode(
+        "",
+        help="""A configuration file to read.
+
+        Example: ``python -m courses.classroom --config=/etc/lesesal/classroom.py``
+        """,
+    ).tag(config=True)
+
+    @default("log_level")
+    def _default_log_level(self) -> str:
+        return "INFO"
+
+    @default("home")
+    def _default_home(self) -> str:
+        return os.environ.get("LESESAL_HOME") or "var"
+
+    @default("database_url")
+    def _default_database_url(self) -> str:
+        return default_url(Path(self.home))
+
+    @default("ip")
+    def _default_ip(self) -> str:
+        return urlparse(os.environ.get("JUPYTERHUB_SERVICE_URL", "")).hostname or "127.0.0.1"
+
+    @default("port")
+    def _default_port(self) -> int:
+        return urlparse(os.environ.get("JUPYTERHUB_SERVICE_URL", "")).port or 8082
+
+    @validate("home")
+    def _absolute_home(self, proposal: Any) -> str:
+        if not proposal["value"]:
+            raise TraitError("ClassroomApp.home is empty. Give the state folder.")
+        return str(Path(proposal["value"]).resolve())
+
+    def initialize(self, argv: list[str] | None = None) -> None:
+        super().initialize(argv)
+        if self.config_file:
+            self.load_config_file(Path(self.config_file).name, str(Path(self.config_file).parent))
+
+    def web(self, store: Store) -> TornadoApplication:
+        """The web application over an open store."""
+        # Told roles change within a minute; the hub is asked once a minute and person.
+        auth = HubOAuth.instance(parent=self, cache_max_age=60)
+        templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        shared = Shared(
+            desk=Desk(store, self.staff_max_bytes),
+            auth=auth,
+            sessions=Sessions(auth, self.log),
+            pool=ThreadPoolExecutor(_THREADS, thread_name_prefix="store"),
+            templates=templates,
+            log=self.log,
+        )
+        prefix = auth.base_url
+        table: list[Any] = [
+            (rf"{prefix}static/(.*)", StaticFileHandler, {"path": str(_HERE / "static")})
+        ]
+        for address, handler in {**api.routes(), **pages.routes()}.items():
+            table.append((prefix + address, handler, {"shared": shared}))
+        return TornadoApplication(
+            table,
+            default_handler_class=pages.NoSuchPage,
+            default_handler_args={"shared": shared},
+            cookie_secret=secrets.token_bytes(32),
+            xsrf_cookies=True,
+            log_function=self._log_request,
+        )
+
+    def start(self) -> None:
+        super().start()
+        try:
+            store = Store.of_home(Path(self.home), self.database_url)
+        except (CourseError, OSError) as error:
+            self.log.critical("The classroom cannot open its store in %s: %s", self.home, error)
+            self.exit(1)
+        web = self.web(store)
+        server = HTTPServer(web, max_body_size=_MAX_FORM_BYTES, xheaders=True)
+        try:
+            server.listen(self.port, self.ip)
+        except OSError as error:
+            self.log.critical(
+                "The classroom cannot listen on %s port %s: %s", self.ip, self.port, error.strerror
+            )
+            self.exit(1)
+        loop = IOLoop.current()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: loop.add_callback_from_signal(loop.stop))
+        self.log.info("The classroom is open on http://%s:%s", self.ip, self.port)
+        loop.start()
+        server.stop()
+        store.close()
+
+    def _log_request(self, handler: Any) -> None:
+        """One line a request, without the query: it is nobody's business here."""
+        status = handler.get_status()
+        level = self.log.warning if status >= 500 else self.log.debug
+        took = 1000 * handler.request.request_time()
+        level("%s %s %s %.0f ms", status, handler.request.method, handler.request.path, took)

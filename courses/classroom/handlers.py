@@ -1,0 +1,147 @@
+"""What all handlers share: errors as sentences, and the store's work off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from logging import Logger
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar
+
+import jinja2
+from jupyterhub.services.auth import HubOAuth
+from tornado.web import HTTPError, RequestHandler
+
+from courses.classroom.desk import Desk
+from courses.classroom.sessions import Sessions
+from courses.classroom.statuses import sentence_for, status_of
+from courses.errors import CourseError, NotAllowed, Unavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_CHUNK = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the application gives to its handlers."""
+
+    desk: Desk
+    auth: HubOAuth
+    sessions: Sessions
+    pool: ThreadPoolExecutor
+    templates: jinja2.Environment
+    log: Logger
+
+
+class Handler(RequestHandler):
+    """Errors of `courses.errors` get their status; what no person can use stays in the log."""
+
+    shared: Shared
+
+    def initialize(self, shared: Shared) -> None:
+        self.shared = shared
+
+    def set_default_headers(self) -> None:
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "same-origin")
+        self.set_header("Cache-Control", "private, no-store")
+
+    async def work(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what blocks in a worker thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.shared.pool, partial(call, *args, **kwargs))
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        error = _error(kwargs)
+        super().send_error(status_of(error) if error else status_code, **kwargs)
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        if isinstance(value, CourseError) and status_of(value) < 500:
+            self.shared.log.info("%s %s: %s", self.request.method, self.request.path, value)
+        else:
+            super().log_exception(typ, value, tb)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = _error(kwargs)
+        self.write_sentence(status_code, str(error) if error else sentence_for(status_code))
+
+    def write_sentence(self, status: int, message: str) -> None:
+        """Finish with an error that a person can read."""
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.finish(self.sentence_json(status, message))
+
+    @staticmethod
+    def sentence_json(status: int, message: str) -> bytes:
+        """The body of an error, as docs/exchange-api.md has it."""
+        return json.dumps({"status": status, "message": message}, ensure_ascii=False).encode()
+
+    async def send_file(self, path: Path, name: str) -> None:
+        """Answer with a stored archive as a download, in pieces."""
+        with await self.work(path.open, "rb") as file:
+            size = (await self.work(path.stat)).st_size
+            self.set_header("Content-Type", "application/zip")
+            self.set_header("Content-Length", str(size))
+            safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+            self.set_header("Content-Disposition", f'attachment; filename="{safe}"')
+            while chunk := await self.work(file.read, _CHUNK):
+                self.write(chunk)
+                await self.flush()
+
+
+class ApiHandler(Handler):
+    """A handler for programs: JSON, and who asks is told by a token in a header, never a cookie."""
+
+    def check_xsrf_cookie(self) -> None:
+        """Nothing to check: a page of another site cannot send the header."""
+
+    async def person(self) -> str:
+        """Who asks, as the hub says. Raises `NotAllowed`, `Unavailable`."""
+        auth = self.shared.auth
+        token = auth.get_token(self, in_cookie=False)
+        if not token:
+            raise NotAllowed(
+                "The request has no token. Send a JupyterHub token in the header Authorization."
+            )
+        try:
+            model = await auth.user_for_token(token, sync=False)
+        except HTTPError as error:
+            raise hub_away() from error
+        if model is None:
+            raise NotAllowed(
+                "The hub does not know this token. Restart your session to get a new one."
+            )
+        if model.get("kind", "user") != "user":
+            raise NotAllowed("This token is a service's; the classroom serves people.")
+        if not auth.check_scopes(auth.access_scopes, model):
+            needed = max(auth.access_scopes, key=len, default="access:services")
+            raise NotAllowed(f"This token may not enter the classroom: it lacks {needed}.")
+        return str(model["name"])
+
+
+class NoSuchApi(ApiHandler):
+    """All addresses below ``api/`` that are none."""
+
+    def prepare(self) -> None:
+        raise HTTPError(404)
+
+
+def hub_away() -> Unavailable:
+    return Unavailable("The hub does not say who you are just now. Wait a moment and try again.")
+
+
+def _error(kwargs: dict[str, Any]) -> CourseError | None:
+    value = (kwargs.get("exc_info") or (None, None))[1]
+    return value if isinstance(value, CourseError) else None

@@ -1,0 +1,175 @@
+"""``lesesal``: what operators and instructors do on the hub's machine."""
+
+from __future__ import annotations
+
+import errno
+import getpass
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+from sqlalchemy.exc import SQLAlchemyError
+
+from courses import names
+from courses.course import Course, Enrolment, Role
+from courses.errors import CourseError, NoSpace, SetupError
+
+app = typer.Typer(
+    name="lesesal",
+    help="A reading room with GPUs: courses, their people, and the classroom.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+course_app = typer.Typer(help="Check a course's folder; bring it in.", no_args_is_help=True)
+app.add_typer(course_app, name="course")
+
+Home = Annotated[
+    Path,
+    typer.Option("--home", envvar="LESESAL_HOME", help="The classroom's state folder."),
+]
+Folder = Annotated[Path, typer.Argument(help="The folder with course.toml and source/ in it.")]
+
+
+def main() -> None:
+    """The entry point: an error is a sentence on standard error and exit status 1."""
+    try:
+        app()
+    except CourseError as error:
+        _fail(str(error))
+    except SQLAlchemyError as error:
+        _fail(f"The classroom's database cannot be used: {getattr(error, 'orig', None) or error}.")
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _fail(str(NoSpace()))
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(f"{place}{error.strerror or error}.")
+
+
+def _fail(message: str) -> None:
+    click.echo(message, err=True)
+    sys.exit(1)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        click.echo(f"lesesal {version('lesesal')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
+
+@course_app.command("check")
+def check(folder: Folder) -> None:
+    """Say what is wrong with a course's folder (file, line, field), or sum it up."""
+    from courses import catalogue
+
+    click.echo(summary(catalogue.load(folder)))
+
+
+@course_app.command("sync")
+def sync_course(
+    folder: Folder,
+    home: Home = Path("var"),
+    release: Annotated[
+        bool, typer.Option("--release", help="Also release its assignments to the students.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Generate again even if nothing changed.")
+    ] = False,
+) -> None:
+    """Bring a course in, or up to date. Submissions are never touched."""
+    from courses.grading.sync import sync
+    from courses.machine.home import prepare
+    from courses.store import Store
+
+    prepare(home)
+    store = Store.of_home(home)
+    done = sync(store, folder, actor=_me(), release=release, force=force)
+    for change in done.changes or (f"{done.course.slug}: nothing changed",):
+        click.echo(change)
+
+
+@app.command()
+def enrol(
+    course: Annotated[str, typer.Argument(help="The course's slug.")],
+    user: Annotated[str, typer.Argument(help="The person's name, as the hub spells it.")],
+    role: Annotated[Role, typer.Option(help="What the person is in the course.")],
+    home: Home = Path("var"),
+) -> None:
+    """Enrol a person in a course, or change the role."""
+    from courses.store import Store, people
+    from courses.store.audit import now
+
+    enrolment = Enrolment(names.slug(course), names.user(user), role)
+    if not home.is_dir():
+        raise SetupError(f"There is no classroom in {home}. Give its folder with --home.")
+    store = Store.of_home(home)
+    with store.writing() as session:
+        changed = people.enrol(session, enrolment, actor=_me(), at=now())
+    click.echo(f"{user} is {'now ' if changed else ''}{role.value} in {course}")
+
+
+@app.command()
+def run(
+    port: Annotated[
+        int, typer.Option(envvar="PORT", help="The port that people see; others follow from it.")
+    ] = 8000,
+    home: Home = Path("var"),
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The hub's configuration, if not the checkout's jupyterhub_config.py."),
+    ] = None,
+) -> None:
+    """Serve the embedded classroom with its demo course on this machine."""
+    from courses.machine import serve
+
+    place, hub_config = home.resolve(), config or serve.HUB_CONFIG
+    ready = serve.prepare(place, port, hub_config, click.echo)
+    for change in ready.changes:
+        click.echo(f"  {change}")
+    click.echo(f"\nLesesal opens on {ready.address}\n")
+    width = max(len(each.name) for each in ready.accounts)
+    for each in ready.accounts:
+        click.echo(f"  {each.name:<{width}}  {each.password}  {each.role}")
+    click.echo(f"\nThe accounts are in {ready.accounts_file}. Ctrl-C ends it all.\n")
+    sys.stdout.flush()
+    serve.become_hub(place, port, hub_config)
+
+
+def summary(course: Course) -> str:
+    """A course in a few lines."""
+    from courses.words import date, size
+
+    lines = [f"{course.slug}: {course.title}", f"  offers: {', '.join(course.offers)}"]
+    for each in course.assignments:
+        due = f"due {date(each.due, course.timezone)}" if each.due else "no deadline"
+        late = ", late work refused" if each.due and each.late == "refuse" else ""
+        lines.append(f"  {each.name}: {each.title}; {due}{late}; up to {size(each.max_bytes)}")
+    return "\n".join(lines)
+
+
+def _me() -> str:
+    """Who is at the keyboard, for the audit."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name
+        return f"uid {os.getuid()}"
+
+
+if __name__ == "__main__":
+    main()

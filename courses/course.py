@@ -1,0 +1,82 @@
+"""Courses, their assignments and their people: values, and the rule of the deadline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+MB = 1_000_000
+DEFAULT_MAX_BYTES = 20 * MB
+
+
+class Role(StrEnum):
+    """What a person is in a course."""
+
+    STUDENT = "student"
+    INSTRUCTOR = "instructor"
+
+
+class LateRule(StrEnum):
+    """What happens to work that comes after the deadline."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A piece of work that is handed in.
+
+    Attributes:
+        name: nbgrader's name of it, a folder below ``source/``.
+        title: what people read.
+        due: the deadline, with a time zone; ``None`` when there is none.
+        late: whether work after the deadline is taken.
+        max_bytes: the most that a submission's archive may measure, and the most that its files
+            may measure together when unpacked.
+    """
+
+    name: str
+    title: str
+    due: datetime | None = None
+    late: LateRule = LateRule.ACCEPT
+    max_bytes: int = DEFAULT_MAX_BYTES
+
+    def on_time(self, at: datetime) -> bool:
+        """Whether work that is complete at ``at`` is before the deadline, or exactly on it."""
+        return self.due is None or at <= self.due
+
+    def accepts(self, at: datetime) -> bool:
+        """Whether work that is complete at ``at`` is taken at all."""
+        return self.late is LateRule.ACCEPT or self.on_time(at)
+
+
+@dataclass(frozen=True)
+class Course:
+    """A course as ``course.toml`` describes it.
+
+    Attributes:
+        slug: its name in addresses, and the name of its sessions' named server.
+        title: what people read.
+        summary: a sentence or two.
+        offers: names of the kinds of session that its people may have; the first is the default.
+        timezone: the IANA zone in which its deadlines are shown, ``"Europe/Oslo"``.
+        assignments: in the order of the file.
+    """
+
+    slug: str
+    title: str
+    summary: str
+    offers: tuple[str, ...]
+    timezone: str
+    assignments: tuple[Assignment, ...] = ()
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """One person in one course."""
+
+    course: str
+    user: str
+    role: Role

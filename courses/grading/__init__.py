@@ -1,0 +1,1 @@
+"""nbgrader, in processes of its own."""

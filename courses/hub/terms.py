@@ -1,0 +1,58 @@
+"""What a person may have in a course: the callable behind ``ClusterSpawner.terms``."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from courses.errors import NotFound
+from courses.store import default_url, people
+from courses.store.courses import get_course
+from courses.store.database import connect
+from spawners.offers import Terms
+
+
+class StoreTerms:
+    """Answers from the classroom's database, which it only reads.
+
+    ::
+
+        c.ClusterSpawner.terms = StoreTerms.of_home("/srv/lesesal")
+        c.ClusterSpawner.terms = StoreTerms("postgresql+psycopg:///lesesal")
+    """
+
+    def __init__(self, database_url: str) -> None:
+        self._engine = connect(database_url)
+
+    def __deepcopy__(self, memo: object) -> StoreTerms:
+        # traitlets copies a configured value for each spawner; they share one pool of connections.
+        return self
+
+    @classmethod
+    def of_home(cls, home: str | Path) -> StoreTerms:
+        """The terms of a state folder with its default database."""
+        return cls(default_url(Path(home)))
+
+    async def __call__(self, user_name: str, course_slug: str) -> Terms | None:
+        """The person's terms; ``None`` when there is no such course or the person is not in it."""
+        return await asyncio.to_thread(self.read, user_name, course_slug)
+
+    def read(self, user_name: str, course_slug: str) -> Terms | None:
+        """The same, in this thread."""
+        try:
+            with Session(self._engine) as session:
+                role = people.role_of(session, course_slug, user_name)
+                if role is None:
+                    return None
+                course = get_course(session, course_slug)
+        except NotFound:
+            return None
+        except OperationalError as error:
+            # Before the first course is synchronised there are no tables, and no terms.
+            if "no such table" in str(error.orig):
+                return None
+            raise
+        return Terms(course.slug, course.title, course.offers, role.value)

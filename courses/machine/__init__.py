@@ -1,0 +1,1 @@
+"""This machine, for the embedded classroom: its folders, its ports, its processes."""

@@ -1,0 +1,236 @@
+"""course.toml: what is right becomes a course, what is wrong is said with file, line and field."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from courses import catalogue
+from courses.catalogue.folder import digest
+from courses.course import Assignment, Course, LateRule
+from courses.errors import CatalogueError
+
+GOOD = '''slug = "optics"
+title = "Optics"
+summary = """
+Light,
+title = "not a key"
+"""
+offers = ["cpu-small", "gpu-slice"]
+timezone = "Europe/Oslo"
+
+[[assignments]]
+name = "lenses"
+title = "Lenses"
+due = 2026-11-27T23:59:00+01:00
+late = "refuse"
+max_bytes = 1_000_000
+
+[[assignments]]
+name = "mirrors"
+title = "Mirrors"
+'''
+
+
+def folder(path: Path, text: str) -> Path:
+    path.joinpath("course.toml").write_text(text)
+    for name in ("lenses", "mirrors"):
+        path.joinpath("source", name).mkdir(parents=True)
+        path.joinpath("source", name, f"{name}.ipynb").write_text("{}")
+    return path
+
+
+def problems(path: Path) -> list[str]:
+    with pytest.raises(CatalogueError) as caught:
+        catalogue.load(path)
+    assert str(caught.value) == "\n".join(caught.value.problems)
+    return list(caught.value.problems)
+
+
+def test_a_course(tmp_path: Path) -> None:
+    assert catalogue.load(folder(tmp_path, GOOD)) == Course(
+        slug="optics",
+        title="Optics",
+        summary='Light,\ntitle = "not a key"\n',
+        offers=("cpu-small", "gpu-slice"),
+        timezone="Europe/Oslo",
+        assignments=(
+            Assignment(
+                "lenses",
+                "Lenses",
+                datetime(2026, 11, 27, 22, 59, tzinfo=UTC),
+                LateRule.REFUSE,
+                1_000_000,
+            ),
+            Assignment("mirrors", "Mirrors", None, LateRule.ACCEPT, 20_000_000),
+        ),
+    )
+
+
+DUE = "needs day, time and offset from UTC, without quotes, like 2026-11-27T23:59:00+01:00."
+SLUG = (
+    "'Optics!' cannot be a course's slug: use 1 to 30 of a-z, 0-9 and '-', "
+    "beginning with a letter or a digit."
+)
+NAME = (
+    "'../etc' cannot be an assignment's name: use 1 to 64 letters (a-z, A-Z), digits, "
+    "'.', '_' and '-', beginning with a letter or a digit."
+)
+ZONE = "'Europe/Olso' is not a time zone known here. Use an IANA name, like 'Europe/Oslo'."
+FIELDS = [
+    ('slug = "optics"', 'slug = "Optics!"', f"course.toml line 1, slug: {SLUG}"),
+    ('slug = "optics"\n', "", "course.toml line 1, slug: is missing. Add it."),
+    ('title = "Optics"', "title = 3", "course.toml line 2, title: must be text in quotes."),
+    ('title = "Optics"', 'title = ""', "course.toml line 2, title: is empty. Write at least one."),
+    (
+        'title = "Optics"',
+        'titel = "Optics"\ntitle = "Optics"',
+        "course.toml line 2, titel: is not known. Did you mean 'title'?",
+    ),
+    (
+        'title = "Optics"',
+        'title = "Optics"\nzzz = 1',
+        "course.toml line 3, zzz: is not known. "
+        "Known are slug, title, summary, offers, timezone, assignments.",
+    ),
+    (
+        'offers = ["cpu-small", "gpu-slice"]',
+        "offers = []",
+        "course.toml line 7, offers: is empty. Write at least one.",
+    ),
+    (
+        'offers = ["cpu-small", "gpu-slice"]',
+        'offers = "cpu"',
+        'course.toml line 7, offers: must be a list, like ["cpu-small"].',
+    ),
+    (
+        'offers = ["cpu-small", "gpu-slice"]',
+        'offers = ["cpu", 3]',
+        "course.toml line 7, offers[1]: must be text in quotes.",
+    ),
+    ("Europe/Oslo", "Europe/Olso", f"course.toml line 8, timezone: {ZONE}"),
+    (
+        "2026-11-27T23:59:00+01:00",
+        "2026-11-27T23:59:00",
+        f"course.toml line 13, assignments[0].due: {DUE}",
+    ),
+    (
+        "2026-11-27T23:59:00+01:00",
+        "2026-11-27",
+        f"course.toml line 13, assignments[0].due: {DUE}",
+    ),
+    (
+        "2026-11-27T23:59:00+01:00",
+        '"tomorrow"',
+        f"course.toml line 13, assignments[0].due: {DUE}",
+    ),
+    (
+        "2026-11-27T23:59:00+01:00",
+        "3",
+        f"course.toml line 13, assignments[0].due: {DUE}",
+    ),
+    (
+        'late = "refuse"',
+        'late = "never"',
+        "course.toml line 14, assignments[0].late: must be one of 'accept' or 'refuse'.",
+    ),
+    (
+        "1_000_000",
+        '"20 MB"',
+        "course.toml line 15, assignments[0].max_bytes: must be a whole number, without quotes.",
+    ),
+    (
+        "1_000_000",
+        "0",
+        "course.toml line 15, assignments[0].max_bytes: must be more than 0.",
+    ),
+    ('name = "mirrors"', 'name = "../etc"', f"course.toml line 18, assignments[1].name: {NAME}"),
+    (
+        'name = "mirrors"\n',
+        "",
+        "course.toml line 17, assignments[1].name: is missing. Add it.",
+    ),
+    (
+        'title = "Mirrors"',
+        'title = "Mirrors"\ndeu = 2026-11-27T23:59:00+01:00',
+        "course.toml line 20, assignments[1].deu: is not known. Did you mean 'due'?",
+    ),
+    (
+        'name = "mirrors"',
+        'name = "lenses"',
+        "course.toml line 18, assignments[1].name: 'lenses' is there already. "
+        "Give each assignment its own name.",
+    ),
+    (
+        'timezone = "Europe/Oslo"',
+        'timezone = "Europe/Oslo',
+        "course.toml line 8, column 24: Illegal character '\\n'.",
+    ),
+    (
+        'summary = """',
+        'summary = "',
+        "course.toml line 3, column 12: Illegal character '\\n'.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), FIELDS)
+def test_a_problem_has_file_line_and_field(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert GOOD.count(old) == 1
+    assert problems(folder(tmp_path, GOOD.replace(old, new))) == [message]
+
+
+def test_all_problems_at_once_in_the_files_order(tmp_path: Path) -> None:
+    text = GOOD.replace('"Mirrors"', "1").replace('"optics"', "2").replace('"refuse"', "3")
+    assert problems(folder(tmp_path, text)) == [
+        "course.toml line 1, slug: must be text in quotes.",
+        "course.toml line 14, assignments[0].late: must be one of 'accept' or 'refuse'.",
+        "course.toml line 19, assignments[1].title: must be text in quotes.",
+    ]
+
+
+def test_assignments_that_are_no_tables(tmp_path: Path) -> None:
+    text = GOOD.partition("[[assignments]]")[0] + 'assignments = "lenses"\n'
+    assert problems(folder(tmp_path, text)) == [
+        "course.toml line 10, assignments: must be tables, each under a line [[assignments]]."
+    ]
+
+
+def test_no_file_and_no_folder(tmp_path: Path) -> None:
+    assert problems(tmp_path) == [f"{tmp_path} has no course.toml. Write one there."]
+    assert problems(tmp_path / "x") == [
+        f"{tmp_path}/x is not a folder. Give the folder that has course.toml in it."
+    ]
+
+
+def test_not_text(tmp_path: Path) -> None:
+    tmp_path.joinpath("course.toml").write_bytes(b"\xff\xfe")
+    assert problems(tmp_path) == ["course.toml: is not UTF-8 text. Save it as UTF-8."]
+
+
+def test_the_source_folder(tmp_path: Path) -> None:
+    folder(tmp_path, GOOD)
+    (tmp_path / "source/lenses/lenses.ipynb").rename(tmp_path / "source/lenses/lenses.txt")
+    (tmp_path / "source/lenses/link").symlink_to("/etc/passwd")
+    (tmp_path / "source/mirrors/mirrors.ipynb").unlink()
+    (tmp_path / "source/mirrors").rmdir()
+    assert problems(tmp_path) == [
+        "source/lenses: has no notebook. Put at least one .ipynb file there.",
+        "source/lenses/link: is a symbolic link. Put a copy there.",
+        "source/mirrors: is missing. Put the assignment's notebooks in this folder.",
+    ]
+
+
+def test_the_digest_is_of_the_content(tmp_path: Path) -> None:
+    first, second = tmp_path / "1", tmp_path / "2"
+    first.mkdir()
+    second.mkdir()
+    folder(first, GOOD)
+    folder(second, GOOD)
+    assert digest(first) == digest(second)
+    (second / "source/lenses/lenses.ipynb").write_text("{ }")
+    assert digest(first) != digest(second)

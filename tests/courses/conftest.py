@@ -1,0 +1,123 @@
+"""A real JupyterHub with the classroom as its service."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import hubs
+import pytest
+
+from courses.store import Store
+
+# Helpers beside the tests: this folder has no __init__.py, so it is no package to import from.
+sys.path.insert(0, str(Path(__file__).parent))
+
+USERS = ("ada", "ben", "cleo", "dan")
+
+CONFIG = """
+import sys
+from courses.hub import AccountsAuthenticator
+c.JupyterHub.authenticator_class = AccountsAuthenticator
+c.AccountsAuthenticator.accounts_file = "{home}/accounts.json"
+c.JupyterHub.spawner_class = "simple"
+c.Spawner.cmd = [sys.executable, "{server}"]
+c.JupyterHub.services.append({{
+    "name": "classroom", "url": "http://127.0.0.1:{port}", "oauth_no_confirm": True,
+    "command": [sys.executable, "-m", "courses.classroom", "--home={home}"]}})
+c.JupyterHub.load_roles += [
+    {{"name": "classroom", "services": ["classroom"],
+      "scopes": ["read:servers", "delete:servers"]}},
+    {{"name": "user", "scopes": ["self", "access:services!service=classroom"]}},
+]
+"""
+
+# A notebook server for the hub's eyes: it answers.
+SERVER = """
+import http.server, os, signal
+from urllib.parse import urlsplit
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+url = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
+http.server.HTTPServer((url.hostname, url.port), Answer).serve_forever()
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store.of_home(tmp_path)
+    yield store
+    store.close()
+
+
+@dataclass
+class Classroom:
+    """The classroom of a running hub; ``direct`` is its address without the proxy."""
+
+    hub: hubs.Hub
+    direct: str
+    home: Path
+    store: Store
+    _tokens: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"{self.hub.url}/services/classroom/"
+
+    def token(self, user: str, scopes: list[str] | None = None) -> str:
+        body = {"scopes": scopes} if scopes else {}
+        answer = self.hub.api("POST", f"users/{user}/tokens", json=body)
+        answer.raise_for_status()
+        return str(answer.json()["token"])
+
+    def client(self, user: str, *, proxied: bool = False) -> httpx.Client:
+        """A program that speaks to the classroom with the user's token."""
+        if user not in self._tokens:
+            self._tokens[user] = self.token(user)
+        return httpx.Client(
+            base_url=self.url if proxied else self.direct,
+            headers={"Authorization": f"token {self._tokens[user]}"},
+            timeout=30,
+        )
+
+    @contextmanager
+    def browser(self, user: str) -> Iterator[httpx.Client]:
+        """What a person's browser is after the login: cookies, no token."""
+        with httpx.Client(base_url=self.url, follow_redirects=True, timeout=30) as browser:
+            login = browser.get("")
+            assert urlsplit(str(login.url)).path == "/hub/login"
+            xsrf = browser.cookies.get("_xsrf", path="/hub/")
+            form = {"username": user, "password": f"pw-{user}", "_xsrf": xsrf}
+            page = browser.post(login.url, data=form)
+            assert (page.status_code, str(page.url)) == (200, self.url)
+            yield browser
+
+
+@pytest.fixture(scope="session")
+def classroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classroom]:
+    home = tmp_path_factory.mktemp("hub")
+    home.chmod(0o700)
+    accounts = home / "accounts.json"
+    accounts.write_text(json.dumps([{"name": name, "password": f"pw-{name}"} for name in USERS]))
+    accounts.chmod(0o600)
+    server = home / "server.py"
+    server.write_text(SERVER)
+    (port,) = hubs.free_ports(1)
+    store = Store.of_home(home)
+    with hubs.running_hub(home, CONFIG.format(home=home, server=server, port=port)) as hub:
+        direct = f"http://127.0.0.1:{port}/services/classroom/"
+        assert httpx.get(f"{direct}api/health").status_code == 200
+        hub.api("POST", "users", json={"usernames": list(USERS)}).raise_for_status()
+        yield Classroom(hub, direct, home, store)
+    store.close()

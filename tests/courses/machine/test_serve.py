@@ -1,0 +1,111 @@
+"""The embedded classroom, up to the moment when it becomes the hub."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from courses.course import Course, Role
+from courses.errors import SetupError
+from courses.grading import sync
+from courses.machine import serve
+from courses.machine.ports import Ports
+from courses.store import Store, people, releases
+
+TOML = """slug = "demo"
+title = "Demo"
+summary = "A demo."
+offers = ["cpu-small"]
+timezone = "UTC"
+[[assignments]]
+name = "one"
+title = "One"
+"""
+NOTEBOOK = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+
+
+def copied(course: Course, source: Path, target: Path) -> None:
+    """In the place of nbgrader, which takes seconds and has its own test."""
+    shutil.copytree(source / "source", target / "release")
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    demo = tmp_path / "content" / "demo"
+    (demo / "source" / "one").mkdir(parents=True)
+    (demo / "source" / "one" / "one.ipynb").write_text(NOTEBOOK)
+    (demo / "course.toml").write_text(TOML)
+    monkeypatch.setattr(serve, "DEMO", demo)
+    monkeypatch.setattr(sync, "generate", copied)
+    monkeypatch.setattr(Ports, "check", lambda self: None)
+    return demo
+
+
+def test_first_and_second_start(demo: Path, tmp_path: Path) -> None:
+    home, said = tmp_path / "home", list[str]()
+    first = serve.prepare(home, 8000, serve.HUB_CONFIG, said.append)
+    assert said == ["Preparing the demo course (nbgrader makes the student version) ..."]
+    assert first.address == "http://127.0.0.1:8000"
+    assert first.changes == (
+        *("course demo is new", "assignment one is new", "assignment one is released"),
+    )
+    started = time.monotonic()
+    second = serve.prepare(home, 8000, serve.HUB_CONFIG, said.append)
+    assert time.monotonic() - started < 1
+    assert (second.changes, second.accounts, len(said)) == ((), first.accounts, 1)
+    store = Store.of_home(home)
+    with store.reading() as session:
+        assert people.role_of(session, "demo", "instructor") is Role.INSTRUCTOR
+        assert people.role_of(session, "demo", "student3") is Role.STUDENT
+    store.close()
+
+
+def test_without_the_hubs_configuration(demo: Path, tmp_path: Path) -> None:
+    with pytest.raises(SetupError) as caught:
+        serve.prepare(tmp_path / "home", 8000, tmp_path / "none.py", str)
+    assert str(caught.value) == (
+        f"There is no {tmp_path}/none.py. Run this in a checkout of Lesesal, or name the hub's "
+        "configuration with --config."
+    )
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_withdrawn_release_stays_withdrawn(demo: Path, tmp_path: Path) -> None:
+    """The demo is released when it is new; afterwards that is the instructor's."""
+    home = tmp_path / "home"
+    serve.prepare(home, 8000, serve.HUB_CONFIG, str)
+    store = Store.of_home(home)
+    with store.writing() as session:
+        releases.withdraw(session, "demo", "one", actor="instructor", at=serve.now())
+    serve.prepare(home, 8000, serve.HUB_CONFIG, str)
+    with store.reading() as session:
+        assert releases.releases(session, "demo") == {}
+    store.close()
+
+
+def test_becoming_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+
+    def execve(program: str, argv: list[str], environment: dict[str, str]) -> NoReturn:
+        seen.extend([program, argv, environment])
+        raise SystemExit
+
+    monkeypatch.setattr(os, "execve", execve)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        serve.become_hub(tmp_path, 8100, serve.HUB_CONFIG)
+    program, argv, environment = seen
+    assert program == sys.executable
+    assert argv == [sys.executable, "-m", "jupyterhub", "-f", str(serve.HUB_CONFIG)]
+    assert isinstance(environment, dict)
+    wanted = {
+        "LESESAL_HOME": str(tmp_path),
+        "PORT": "8100",
+    }
+    assert {name: environment[name] for name in wanted} == wanted
