@@ -65,7 +65,8 @@ c.ClusterSpawner.cmd = [
 ]
 c.ClusterSpawner.default_url = "/lab"
 c.ClusterSpawner.environment = {
-    "LESESAL_CLASSROOM_URL": f"http://127.0.0.1:{port}/services/classroom/"
+    # Not over the proxy: the one from PyPI holds whole uploads in memory.
+    "LESESAL_CLASSROOM_URL": f"http://127.0.0.1:{port + 82}/services/classroom/"
 }
 
 # The classroom.
@@ -81,7 +82,7 @@ c.JupyterHub.load_roles = [
     {
         "name": "classroom",
         "services": ["classroom"],
-        "scopes": ["read:users", "read:servers"],
+        "scopes": ["read:servers", "delete:servers"],
     },
     {"name": "user", "scopes": ["self", "access:services!service=classroom"]},
     # What a session's token may do: be a session, and hand in.

@@ -27,6 +27,8 @@ def session_link(
     return {
         "state": session.state if session else "none",
         "open": session.url if session else "",
+        # A page of the session itself (lesesal_notebook.session.page).
+        "given": f"{session.url}lesesal/session" if session else "",
         "start": f"{hub}spawn/{person}",
         "wait": f"{hub}spawn-pending/{person}",
         "stop": f"{prefix}courses/{quote(slug)}/session/stop",

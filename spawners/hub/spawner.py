@@ -117,6 +117,15 @@ class ClusterSpawner(BatchSpawnerBase):
         """,
     ).tag(config=True)
 
+    # All sessions of a cluster share one look, so asking often costs nothing.
+    poll_interval = Integer(
+        5,
+        help="""Seconds from one question whether a session still runs to the next::
+
+            c.ClusterSpawner.poll_interval = 10
+        """,
+    ).tag(config=True)
+
     cluster_name = Unicode(help="The name of the cluster that has the job.")
 
     _watchers: ClassVar[dict[str, tuple[Cluster, Watcher]]] = {}
