@@ -16,7 +16,6 @@ import psutil
 from deployed import Deployed, deploy
 from slurm_machine import SlurmMachine
 
-HUB_ACCOUNT = "lesesal-hub"
 # The last four are the demo's (courses/machine/home.py).
 USERS = ("lesesal-a", "lesesal-b", "instructor", "student1", "student2", "student3")
 SUDO_RULES = Path("/etc/sudoers.d")
@@ -30,12 +29,14 @@ class SlurmSite:
         machine: the Slurm.
         deployed: both sides, where every account can read them.
         users: accounts that sessions run as.
+        account: the hub's own.
         home: a folder of the hub's account, for its state.
     """
 
     machine: SlurmMachine
     deployed: Deployed
     users: tuple[str, ...]
+    account: str
     home: Path
 
     @property
@@ -50,7 +51,7 @@ class SlurmSite:
 
     def as_hub(self) -> list[str]:
         """What goes before a command that the hub's account runs."""
-        return ["setpriv", f"--reuid={HUB_ACCOUNT}", f"--regid={HUB_ACCOUNT}", "--clear-groups"]
+        return ["setpriv", f"--reuid={self.account}", f"--regid={self.account}", "--clear-groups"]
 
 
 def missing() -> list[str]:
@@ -64,28 +65,30 @@ def slurm_site(users: Sequence[str] = USERS) -> Iterator[SlurmSite]:
     """Start a site; at the end nothing of it is left."""
     root = Path(tempfile.mkdtemp(prefix="lesesal-site-", dir="/tmp"))
     root.chmod(0o755)
-    rule = SUDO_RULES / root.name.replace(".", "-")
+    # One of its own, so that ending its processes ends no other site's.
+    account = f"hub-{root.name.rsplit('-', 1)[1]}"
+    rule = SUDO_RULES / root.name
     try:
         with SlurmMachine.start(root / "slurm") as machine:
             deployed = deploy(root / "opt")
-            machine.add_users([HUB_ACCOUNT, *users])
+            machine.add_users([account, *users])
             home = root / "state"
             home.mkdir(mode=0o700)
-            account = pwd.getpwnam(HUB_ACCOUNT)
-            os.chown(home, account.pw_uid, account.pw_gid)
-            write_rule(rule, deployed, users)
+            entry = pwd.getpwnam(account)
+            os.chown(home, entry.pw_uid, entry.pw_gid)
+            write_rule(rule, account, deployed, users)
             try:
-                yield SlurmSite(machine, deployed, tuple(users), home)
+                yield SlurmSite(machine, deployed, tuple(users), account, home)
             finally:
                 rule.unlink(missing_ok=True)
-                _end_processes_of(account.pw_uid)
+                _end_processes_of(entry.pw_uid)
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def write_rule(rule: Path, deployed: Deployed, users: Sequence[str]) -> None:
+def write_rule(rule: Path, account: str, deployed: Deployed, users: Sequence[str]) -> None:
     """Let the hub's account run the launcher, and nothing else, as these users."""
-    text = f"{HUB_ACCOUNT} ALL=({','.join(users)}) NOPASSWD: {' '.join(_launcher(deployed))}\n"
+    text = f"{account} ALL=({','.join(users)}) NOPASSWD: {' '.join(_launcher(deployed))}\n"
     # A rule that others could write is ignored by sudo, and so must be one half-written.
     temporary = rule.with_name(f".{rule.name}")
     temporary.touch(mode=0o440)

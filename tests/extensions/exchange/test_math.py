@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 
 import nbformat
@@ -176,6 +177,7 @@ def feedback(grace):
 
 @pytest.fixture(scope="module")
 def formgrader(grace):
+    shutil.rmtree(grace.home / ".jupyter")  # What commands leave there; `serving` makes its own.
     with serving(grace) as page:
         [submission] = page.get("/formgrader/api/submitted_notebooks/ps1/sums")
         return page.http.get(f"/formgrader/submissions/{submission['id']}/").raise_for_status().text
@@ -217,7 +219,7 @@ def check_formulas(html):
     assert set(shown) > {
         "atask=1",
         "x2<3",
-        "L=1n∑i=1n(xi⊤w-yi)2",
+        "L=1n∑i=1n(xi⊤w−yi)2",
         "a=b+c=lnd",
         "f(x)=(1234)",
         "ℝ7",
@@ -271,7 +273,7 @@ def test_all_formulas_of_the_demo_course_are_converted():
         if cell.cell_type == "markdown"
     ]
     html = "".join(convert(*sources))
-    assert html.count("<math ") > 200
+    assert html.count("<math ") > 150
     assert 'class="latex"' not in html
     assert "$" not in BeautifulSoup(html, "html.parser").text
 
@@ -299,6 +301,6 @@ def test_outputs_are_text_with_formulas():
         "a &lt; b, 5 $ and &lt;script&gt;",
         r'\$5 and <math display="inline"><mrow><mi>x</mi></mrow></math>',
         '<math display="block"><mrow><mi>y</mi></mrow></math>'
-        '<math display="block"><mrow><mtable displaystyle="true" rowspacing="3pt" columnspacing=""><mtr><mtd'
-        ' columnalign="right"><mi>z</mi></mtd></mtr></mtable></mrow></math>',
+        '<math display="block"><mrow><mtable displaystyle="true" rowspacing="3pt" columnspacing="">'
+        '<mtr><mtd columnalign="right"><mi>z</mi></mtd></mtr></mtable></mrow></math>',
     ]
