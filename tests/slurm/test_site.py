@@ -17,24 +17,28 @@ pytestmark = pytest.mark.slurm
 
 
 def traces() -> dict[str, object]:
-    """What a site could leave: accounts, names, rules, folders, processes."""
+    """What a site could leave: accounts, names, rules, folders."""
     return {
         "accounts": Path("/etc/passwd").read_text(),
         "names": Path("/etc/hosts").read_text(),
         "rules": sorted(path.name for path in Path("/etc/sudoers.d").iterdir()),
         "folders": sorted(path.name for path in Path("/tmp").glob("lesesal-site-*")),
-        "processes": sorted(
-            process.info["name"]
-            for process in psutil.process_iter(["name"])
-            if process.info["name"].startswith(("slurm", "munge"))
-        ),
+    }
+
+
+def daemons() -> set[tuple[int, str]]:
+    """Slurm's and munge's processes of all sites on this machine."""
+    return {
+        (process.pid, process.info["name"])
+        for process in psutil.process_iter(["name"])
+        if process.info["name"].startswith(("slurm", "munge"))
     }
 
 
 @pytest.mark.skipif(bool(missing()), reason="No real Slurm here: " + " ".join(missing()))
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ending_it_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) -> None:
-    before = traces()
+    before, others = traces(), daemons()
     output = tmp_path / "output"
     with output.open("w") as out:
         process = subprocess.Popen(
@@ -50,8 +54,11 @@ def test_ending_it_leaves_nothing_behind(number: signal.Signals, tmp_path: Path)
         assert time.monotonic() < deadline, output.read_text()
         time.sleep(0.2)
     assert traces() != before
+    assert daemons() - others
     process.send_signal(number)
     assert process.wait(60) == 0
     assert traces() == before
+    # Another site's may have ended meanwhile.
+    assert daemons() <= others
     assert "Traceback" not in output.read_text()
     assert output.read_text().endswith("Everything is ended.\n")

@@ -1,8 +1,11 @@
 """The contract of `spawners.jobs.Cluster`, over every adapter on the real thing."""
 
 import asyncio
+import contextlib
 import json
+import os
 import stat
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -144,3 +147,21 @@ async def test_a_program_that_is_not_there_leaves_nothing_behind(place: Place) -
         assert seen.exit_code in {126, 127}
         assert "/nowhere/lesesal-session" in await printed(place)
         await place.cluster.forget(place.spec.key, place.spec.username)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="Only root can mount a file system to fill.")
+async def test_a_full_disk_is_a_sentence_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], check=True)
+    try:
+        place = local_place(tmp_path)
+        filler = tmp_path / "filler"
+        with contextlib.suppress(OSError):
+            filler.write_bytes(bytes(10**6))
+        with pytest.raises(SubmitRefused) as refused:
+            await place.cluster.submit(place.running("print('never')"))
+        assert refused.value.sentence == (
+            "This machine could not start the session: No space left on device."
+        )
+        assert [path for path in tmp_path.rglob("*") if path.is_file()] == [filler]
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)

@@ -23,3 +23,6 @@ if os.environ.get("LESESAL_CLASSROOM_URL") and os.environ.get("LESESAL_COURSE"):
     c.ExchangeFactory.collect = f"{exchange}.staff.ExchangeCollect"
     c.ExchangeFactory.release_feedback = f"{exchange}.staff.ExchangeReleaseFeedback"
     c.ExchangeFactory.list = f"{exchange}.listing.ExchangeList"
+
+    # Formulas become MathML, and pages load nothing from outside.
+    c.HTMLExporter.preprocessors.append(f"{exchange}.math.Formulas")

@@ -71,6 +71,9 @@ EXPECTED = [
     (r"1{,}5", '<mo lspace="0" rspace="0">,</mo>'),
     (r"x\!y\mkern9mu z", 'style="margin-left: -0.1667em"'),
     (r"x\!y\mkern9mu z", 'width="0.5000em"'),
+    (r"f''(x)", '<mi>f</mi><mo form="postfix" lspace="0" rspace="0">″</mo>'),
+    (r"x_i'", '<mi>i</mi></msub><mo form="postfix"'),
+    (r"x^{2}", "<msup><mi>x</mi><mrow><mn>2</mn></mrow></msup>"),
     (r"a \\ b", "<mtr>"),
     (r"\begin{gather} a \\ b \end{gather}", "<mtr>"),
     (r"\begin{eqnarray} a &=& b \end{eqnarray}", 'columnalign="center"'),
@@ -296,10 +299,12 @@ def test_outputs_are_text_with_formulas():
     assert convert(
         ("output", "a < b, 5 $ and <script>"),
         ("output", r"\$5 and \(x\)"),
+        ("output", "$x$" * 20_000),
         ("output", r"\[y\]\begin{align*}z\end{align*}"),
     ) == [
         "a &lt; b, 5 $ and &lt;script&gt;",
         r'\$5 and <math display="inline"><mrow><mi>x</mi></mrow></math>',
+        "$x$" * 20_000,
         '<math display="block"><mrow><mi>y</mi></mrow></math>'
         '<math display="block"><mrow><mtable displaystyle="true" rowspacing="3pt" columnspacing="">'
         '<mtr><mtd columnalign="right"><mi>z</mi></mtd></mtr></mtable></mrow></math>',

@@ -77,17 +77,19 @@ def test_the_assignment_list(room, released):
         listed = page.get(f"/assignments?course_id={room.course}")
         assert [entry["status"] for entry in listed["value"]] == ["released"]
 
-        (home / "ps1").mkdir()
+        # One home serves all courses of a person.
+        folder = home / room.course / "ps1"
+        folder.mkdir(parents=True)
         answer = page.click("fetch")
         assert not answer["success"]
         assert answer["value"].startswith("You already have a copy of the assignment:")
-        (home / "ps1").rmdir()
+        folder.rmdir()
 
         [fetched] = page.click("fetch")["value"]
-        assert (fetched["status"], fetched["path"]) == ("fetched", "ps1")
+        assert (fetched["status"], fetched["path"]) == ("fetched", f"{room.course}/ps1")
         assert [one["path"] for one in fetched["notebooks"]] == [
-            "ps1/problem1.ipynb",
-            "ps1/problem2.ipynb",
+            f"{room.course}/ps1/problem1.ipynb",
+            f"{room.course}/ps1/problem2.ipynb",
         ]
 
         answer = page.click("submit")
@@ -99,7 +101,7 @@ def test_the_assignment_list(room, released):
         room.put(Assignment("ps1", "Problem set 1", max_bytes=10))
         answer = page.click("submit")
         assert not answer["success"]
-        assert answer["value"].startswith(f"The folder {home / 'ps1'} holds more than")
+        assert answer["value"].startswith(f"The folder {folder} holds more than")
 
         (page.session.folder / "token").unlink()
         answer = page.get(f"/assignments?course_id={room.course}")

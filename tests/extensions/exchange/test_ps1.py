@@ -64,18 +64,20 @@ def test_ps1_travels_the_whole_way(room, guide, tmp_path):
 
     for name, student in students.items():
         student.nbgrader("fetch_assignment ps1")
-        assert sorted(x.name for x in (student.home / "ps1").iterdir()) == [
+        assert sorted(x.name for x in (student.home / room.course / "ps1").iterdir()) == [
             ".lesesal",
             "jupyter.png",
             "problem1.ipynb",
             "problem2.ipynb",
         ]
         shutil.copytree(
-            guide / "submitted" / name / "ps1", student.home / "ps1", dirs_exist_ok=True
+            guide / "submitted" / name / "ps1",
+            student.home / room.course / "ps1",
+            dirs_exist_ok=True,
         )
         log = student.nbgrader("submit ps1", "list --cached")
         assert re.search(r"Receipt: received \S+ \S+ UTC, no deadline, receipt [0-9a-f]{16}", log)
-        [receipt] = (student.home / "ps1" / ".lesesal" / "receipts").iterdir()
+        [receipt] = (student.home / room.course / "ps1" / ".lesesal" / "receipts").iterdir()
         assert [x["path"] for x in json.loads(receipt.read_text())["files"]] == [
             "jupyter.png",
             "problem1.ipynb",
@@ -99,7 +101,7 @@ def test_ps1_travels_the_whole_way(room, guide, tmp_path):
     for name, student in students.items():
         log = student.nbgrader("fetch_feedback ps1", "list --cached")
         stamp = (course / "submitted" / name / "ps1" / "timestamp.txt").read_text()
-        folder = student.home / "ps1" / "feedback" / stamp
+        folder = student.home / room.course / "ps1" / "feedback" / stamp
         assert sorted(x.name for x in folder.iterdir()) == [
             ".released",
             "problem1.html",
