@@ -13,7 +13,7 @@ from .jobs import Job, JobId
 
 # A look may use at most this share of the time, so that a slow controller is asked less often.
 BUSY_SHARE = 0.1
-# Seconds between looks at least, however many are in a hurry.
+# Seconds between looks at least, however many are in a hurry; doubled by each look that failed.
 SHORTEST_PAUSE = 0.1
 # Seconds between looks while the cluster does not answer, at most.
 LONGEST_PAUSE = 30.0
@@ -54,6 +54,9 @@ class Watcher:
         self._waiters: list[tuple[float, asyncio.Future[Snapshot]]] = []
         self._task: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
+        self._rest = interval
+        self._gap = SHORTEST_PAUSE
+        self._due = 0.0
         self.looks = 0
 
     async def fresh(self, max_age: float) -> Snapshot:
@@ -80,28 +83,31 @@ class Watcher:
         return await waiter
 
     async def _watch(self) -> None:
-        pause = 0.0 if self._latest is None else max(0.0, self._interval - self._latest.age)
         while self._waiters:
-            await self._pause(pause)
+            await self._pause(self._due - time.monotonic())
             began = time.monotonic()
             self.looks += 1
+            answer: Snapshot | Exception
             try:
-                snapshot = Snapshot(await self._look(), began)
+                answer = self._latest = Snapshot(await self._look(), began)
+                self._rest = max(self._interval, (time.monotonic() - began) / BUSY_SHARE)
+                self._gap = SHORTEST_PAUSE
             except ClusterSilent as silent:
-                self._answer(began, silent)
-                pause = min(max(2 * pause, self._interval), LONGEST_PAUSE)
+                answer = silent
+                self._rest = min(2 * self._rest, LONGEST_PAUSE)
+                self._gap = min(2 * self._gap, LONGEST_PAUSE)
             except Exception as broken:  # a waiter must never wait for a look that died
-                self._answer(began, broken)
-                pause = LONGEST_PAUSE
-            else:
-                self._latest = snapshot
-                self._answer(began, snapshot)
-                pause = max(self._interval, (time.monotonic() - began) / BUSY_SHARE)
+                answer = broken
+                self._rest = LONGEST_PAUSE
+            # Kept between watches: a cluster that does not answer is left in peace also by those
+            # who come one after the other.
+            self._due = began + self._rest
+            self._answer(began, answer)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hurry.wait(), seconds)
-            await asyncio.sleep(min(seconds, SHORTEST_PAUSE))
+            await asyncio.wait_for(self._hurry.wait(), max(0.0, seconds))
+            await asyncio.sleep(max(0.0, min(seconds, self._gap)))
         self._hurry.clear()
 
     def _answer(self, began: float, answer: Snapshot | Exception) -> None:

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import hmac
 import json
-from typing import Any
 
 from jupyterhub.apihandlers import APIHandler, default_handlers
 from tornado import web
+
+from ..launch import Launch
 
 PATH = r"/api/session"
 BATCHSPAWNER_PATH = r"/api/batchspawner"
@@ -27,7 +28,7 @@ class SessionHandler(APIHandler):
 
     def post(self) -> None:
         """See the module's text. 204 when it was taken."""
-        spawner = self._expecting()
+        launch = self._expecting()
         try:
             body = json.loads(self.request.body)
         except ValueError:
@@ -35,18 +36,18 @@ class SessionHandler(APIHandler):
         port = body.get("port") if isinstance(body, dict) and set(body) == {"port"} else None
         if isinstance(port, bool) or not isinstance(port, int) or port not in PORTS:
             raise web.HTTPError(403, "A session reports one port, and nothing else.")
-        spawner.take_port(port)
+        launch.take_port(port)
         self.set_status(204)
 
-    def _expecting(self) -> Any:
+    def _expecting(self) -> Launch:
         token = self.get_auth_token()
         user = self.current_user
         for spawner in getattr(user, "spawners", {}).values() if token else ():
+            launch = getattr(spawner, "launch", None)
             # Not the spawner that a body or path names: the one whose token this is.
-            if hmac.compare_digest(spawner.api_token.encode(), token.encode()) and getattr(
-                spawner, "expects_port", False
-            ):
-                return spawner
+            own = hmac.compare_digest(spawner.api_token.encode(), token.encode())
+            if own and launch is not None and launch.expects_port:
+                return launch
         raise web.HTTPError(403, "No session that is starting has this token.")
 
 

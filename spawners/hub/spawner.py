@@ -18,19 +18,16 @@ from traitlets import Callable as CallableTrait
 from traitlets import Dict, Float, Integer, Unicode, Union, default
 from traitlets.utils.importstring import import_item
 
-from ..errors import ClusterSilent, JobLost, LaunchError, Refused
-from ..jobs import Cluster, Job, JobSpec, JobState, SessionKey
+from ..errors import ClusterSilent, LaunchError, Refused
+from ..jobs import Cluster, JobSpec, JobState, SessionKey
+from ..launch import Launch
 from ..names import HUB_ID
 from ..offers import Offer, Terms
-from ..watcher import Snapshot, Watcher
+from ..watcher import Watcher
 from . import settings, wish
 
 # In the environment of stock sessions; ours get the token as a file.
 SECRET = ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN")
-# Looks that must agree before a job that is in none of them counts as gone: one look may have begun
-# before slurmctld knew the job.
-MISSING_LOOKS = 2
-
 _templates = Environment(
     loader=PackageLoader("spawners.hub"), autoescape=True, undefined=StrictUndefined
 )
@@ -133,9 +130,7 @@ class ClusterSpawner(BatchSpawnerBase):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._plan: wish.Plan | None = None
-        self._port: asyncio.Future[int] | None = None
-        self._news = "Asking the cluster for a session"
-        self.job: Job | None = None
+        self.launch: Launch | None = None
 
     @default("hub_id")
     def _hub_id_default(self) -> str:
@@ -227,95 +222,19 @@ class ClusterSpawner(BatchSpawnerBase):
 
     async def _start(self) -> tuple[str, int]:
         plan = self._plan or await self.plan(self.user_options)
-        spec = self._spec(plan)
         self.cluster_name = plan.offer.cluster
         cluster, watcher = self._cluster(plan.offer.cluster)
-        self._port = asyncio.get_running_loop().create_future()
+        self.launch = launch = Launch(cluster, watcher, self._spec(plan), self.boot_timeout)
         try:
-            # What an earlier session left, or a hub that died before it noted the id.
-            await self._end_others(cluster, await watcher.fresh(max_age=1.0))
-            self.job_id = await cluster.submit(spec)
+            self.job_id = await launch.submit()
             # At once: a hub that dies now must find the job again.
             self.orm_spawner.state = self.get_state()
             if (session := object_session(self.orm_spawner)) is not None:
                 session.commit()
             self.log.info("%s is job %s on %s", self._log_name, self.job_id, self.cluster_name)
-            return await self._up(spec, cluster, watcher)
+            return await launch.up(self.job_id)
         finally:
-            self._port = None
-
-    async def _end_others(self, cluster: Cluster, snapshot: Snapshot) -> None:
-        for job in snapshot.jobs.values():
-            if job.key == self._key() and job.state is not JobState.ENDED:
-                self.log.warning("%s: ending job %s, which nobody owns", self._log_name, job.id)
-                await cluster.cancel(job.id, self.user.name)
-
-    async def _up(self, spec: JobSpec, cluster: Cluster, watcher: Watcher) -> tuple[str, int]:
-        assert self._port is not None  # noqa: S101 - start() has just made it
-        port: int | None = None
-        missing = 0
-        running_since: float | None = None
-        while True:
-            look = asyncio.create_task(watcher.next(hurry=port is not None))
-            if port is None:
-                either: set[asyncio.Future[Any]] = {look, self._port}
-                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-                if self._port.done():
-                    port = self._port.result()
-                if not look.done():
-                    look.cancel()
-                    continue
-            try:
-                snapshot = await look
-            except ClusterSilent as silent:
-                self._news = silent.sentence
-                continue
-            self.job = job = snapshot.jobs.get(self.job_id)
-            if job is None:
-                missing += 1
-                if missing >= MISSING_LOOKS:
-                    raise JobLost("The session vanished from the cluster. Please start it again.")
-                continue
-            if job.state is JobState.ENDED:
-                raise await self._lost(job, spec, cluster)
-            if job.state is JobState.RUNNING:
-                if port is not None and job.node:
-                    self._news = "Your notebook is being opened"
-                    return job.node, port
-                running_since = running_since or snapshot.asked
-                if snapshot.asked - running_since > self.boot_timeout:
-                    raise await self._mute(spec, cluster)
-            self._news = _news(job)
-
-    async def _lost(self, job: Job, spec: JobSpec, cluster: Cluster) -> JobLost:
-        why = job.why
-        if not why:
-            code = "" if job.exit_code is None else f" with exit code {job.exit_code}"
-            why = f"its program stopped{code} before it could be used"
-        return JobLost(f"The session ended: {why}.", await self._tail(spec, cluster))
-
-    async def _mute(self, spec: JobSpec, cluster: Cluster) -> JobLost:
-        return JobLost(
-            f"The session did not report within {self.boot_timeout:.0f} seconds of its start. "
-            "Please start it again; if that does not help, tell the operators.",
-            await self._tail(spec, cluster),
-        )
-
-    async def _tail(self, spec: JobSpec, cluster: Cluster) -> str:
-        try:
-            return (await cluster.log_tail(spec.key, spec.username)).strip()
-        except LaunchError:
-            return ""
-
-    @property
-    def expects_port(self) -> bool:
-        """Whether a session of this spawner is starting and has not reported yet."""
-        return self._port is not None and not self._port.done()
-
-    def take_port(self, port: int) -> None:
-        """The session's report; only while `expects_port`."""
-        if self._port is not None and not self._port.done():
-            self._port.set_result(port)
+            self.launch = None
 
     async def poll(self) -> int | None:
         """None while the job waits or runs, or while nobody can tell; else how it ended."""
@@ -328,7 +247,7 @@ class ClusterSpawner(BatchSpawnerBase):
                 snapshot = await watcher.next()
         except ClusterSilent:
             return None
-        self.job = job = snapshot.jobs.get(self.job_id)
+        job = snapshot.jobs.get(self.job_id)
         if job is not None and job.state is not JobState.ENDED:
             return None
         # The hub does not call stop() for what has ended by itself.
@@ -367,16 +286,15 @@ class ClusterSpawner(BatchSpawnerBase):
         """See `get_state`."""
         super().clear_state()
         self.cluster_name = ""
-        self.job = None
         self._plan = None
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """What the pending page shows: a sentence whenever there is a new one."""
         shown = ""
-        while True:
-            if self._news != shown:
-                shown = self._news
-                running = self.job is not None and self.job.state is JobState.RUNNING
+        while launch := self.launch:
+            if launch.news != shown:
+                shown = launch.news
+                running = launch.job is not None and launch.job.state is JobState.RUNNING
                 yield {"progress": 60 if running else 20, "message": shown}
             await asyncio.sleep(0.5)
 
@@ -414,9 +332,3 @@ def _exception(error: LaunchError) -> SpawnException:
     # The pages read this attribute where they don't know SpawnException.
     exception.jupyterhub_message = error.sentence
     return exception
-
-
-def _news(job: Job) -> str:
-    if job.state is JobState.RUNNING:
-        return f"Your session is starting on {job.node}"
-    return f"In the queue: {job.why or job.reason}"

@@ -81,3 +81,16 @@ async def test_a_look_that_breaks_is_told_to_those_who_wait() -> None:
 
     with pytest.raises(ZeroDivisionError):
         await asyncio.wait_for(Watcher(broken, interval=0.01).next(), timeout=5)
+
+
+async def test_a_silent_cluster_is_left_in_peace_also_by_those_who_come_in_turn() -> None:
+    cluster = Counted()
+    cluster.silent = True
+    watcher = Watcher(cluster.look, interval=0.05)
+    began = asyncio.get_running_loop().time()
+    for _ in range(4):
+        with pytest.raises(ClusterSilent):
+            await watcher.next()
+    # Rests of 2, 4 and 8 intervals lie between the four looks.
+    assert asyncio.get_running_loop().time() - began >= 14 * 0.05
+    assert cluster.asked == 4
