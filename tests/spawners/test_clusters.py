@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from places import Place, local_place, slurm_place
 
@@ -60,6 +61,14 @@ async def printed(place: Place, lines: int = 20) -> str:
         ):
             await asyncio.sleep(0.1)
     return text
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and has not ended; a container's pid 1 may leave it unreaped."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def end(place: Place, job: JobId) -> None:
@@ -117,7 +126,7 @@ async def test_cancelling_ends_it_with_its_children_and_may_be_repeated(place: P
     child = int(await printed(place))
     await end(place, job)
     async with asyncio.timeout(15):  # Slurm says COMPLETING while it still ends processes
-        while Path(f"/proc/{child}").exists():
+        while runs(child):
             await asyncio.sleep(0.1)
     await place.cluster.cancel(job, place.spec.username)
     await place.cluster.forget(place.spec.key, place.spec.username)
