@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,9 +102,19 @@ def free_port() -> int:
     raise RuntimeError("No free ports.")
 
 
-def chromium() -> str | None:
-    """The browser's path; None where there is none."""
-    return shutil.which("chromium") or shutil.which("chromium-browser")
+def chromium() -> str:
+    """The browser's path; empty where there is none."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or ""
+
+
+def browser_missing() -> list[str]:
+    """What keeps a browser from being driven here, as sentences."""
+    sentences = []
+    if not chromium():
+        sentences.append("Chromium is not installed (Debian package chromium).")
+    if find_library("atomic") is None:
+        sentences.append("Playwright's driver lacks a library (Debian package libatomic1).")
+    return sentences
 
 
 def _until_it_answers(url: str, process: subprocess.Popen[bytes], output: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from classrooms import Classroom, chromium, running_classroom
+from classrooms import Classroom, browser_missing, chromium, running_classroom
 from deployed import CHECKOUT
 from people import arrive, dismiss, open_whole, type_into
 from playwright.sync_api import Browser, expect, sync_playwright
@@ -25,12 +25,11 @@ FLAGS = (
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = chromium()
-    if path is None:
-        pytest.skip("No browser here: Chromium is not installed (Debian package chromium).")
+    if missing := browser_missing():
+        pytest.skip("No browser here: " + " ".join(missing))
     expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield browser
         browser.close()
 
