@@ -36,6 +36,10 @@ slurm: $(STAMPS)/dev setup debian ## the same on a real one-machine Slurm (root)
 test: setup $(STAMPS)/dev debian ## run all tests, also on a real Slurm and in a real browser
 	$(BIN)/python -m pytest
 
+.PHONY: fresh
+fresh: ## prove `make run` in an empty Debian (root; needs debootstrap; minutes)
+	@TARGET=$(TARGET) tests/fresh-machine
+
 .PHONY: screenshots
 screenshots: setup $(STAMPS)/dev debian ## take the pictures of the README anew
 	LESESAL_SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/browser -k local
