@@ -10,7 +10,7 @@ from pathlib import Path
 
 from courses.hub.accounts import AccountsAuthenticator
 from courses.hub.terms import StoreTerms
-from spawners.hub import ClusterSpawner
+from spawners.hub import PAGES, ClusterSpawner
 
 c = get_config()  # noqa: F821 - traitlets provides it
 
@@ -37,10 +37,7 @@ c.ConfigurableHTTPProxy.log_level = "error"
 # A named server is a course's session; the classroom is where one chooses it.
 c.JupyterHub.default_url = "/services/classroom/"
 c.JupyterHub.allow_named_servers = True
-# A form waits this long for a session (and for a refusal, which it then shows) before the page that
-# tells of the queue.
-c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 2}
-c.JupyterHub.template_paths = [str(here / "spawners" / "hub" / "pages")]
+c.JupyterHub.template_paths = [str(PAGES)]
 c.JupyterHub.template_vars = {"classroom_url": "/services/classroom/"}
 
 # Sessions: processes of this machine.

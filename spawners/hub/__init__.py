@@ -4,9 +4,14 @@ Importing this package puts the callback route into the hub's handlers and takes
 (see `routes`).
 """
 
+from pathlib import Path
+
 from . import routes
 from .spawner import ClusterSpawner
 
+# The hub's pages in our words and colours, for c.JupyterHub.template_paths.
+PAGES = Path(__file__).with_name("pages")
+
 routes.install()
 
-__all__ = ["ClusterSpawner"]
+__all__ = ["PAGES", "ClusterSpawner"]

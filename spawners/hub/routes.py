@@ -1,7 +1,11 @@
-"""The route by which a session tells its port, and the end of batchspawner's.
+"""The routes of sessions that are starting, and the end of batchspawner's.
 
 ``POST {hub}/api/session`` with the session's own token and ``{"port": 40123}``. It is taken once,
 for that token's spawner, while that spawner waits for it; everything else is 403.
+
+``GET {hub}/api/session/USER/SERVER`` tells those who may read that server what there is to tell who
+waits: ``{"news": sentence, "pending": true}``. The pending page asks it: the hub's own stream
+of events does not pass a proxy that holds answers back until they are whole.
 
 batchspawner's own route sets any attribute of the spawner that a user's token names, and importing
 batchspawner adds it to the hub. `install` takes it out, before the hub builds its handlers.
@@ -13,11 +17,13 @@ import hmac
 import json
 
 from jupyterhub.apihandlers import APIHandler, default_handlers
+from jupyterhub.scopes import needs_scope
 from tornado import web
 
 from ..launch import Launch
 
 PATH = r"/api/session"
+NEWS_PATH = r"/api/session/([^/]+)/([^/]+)"
 BATCHSPAWNER_PATH = r"/api/batchspawner"
 # The ports that a program without privileges may bind.
 PORTS = range(1024, 65536)
@@ -51,7 +57,22 @@ class SessionHandler(APIHandler):
         raise web.HTTPError(403, "No session that is starting has this token.")
 
 
+class NewsHandler(APIHandler):
+    """Tells what there is to tell of a session that is starting."""
+
+    @needs_scope("read:servers")
+    def get(self, user_name: str, server_name: str) -> None:
+        """See the module's text. 404 when there is no such server."""
+        user = self.find_user(user_name)
+        spawner = user.spawners.get(server_name) if user else None
+        if spawner is None:
+            raise web.HTTPError(404, "There is no such session.")
+        launch = getattr(spawner, "launch", None)
+        self.finish({"news": launch.news if launch else "", "pending": bool(spawner.pending)})
+
+
 def install() -> None:
-    """Put our route in and take batchspawner's out. Idempotent."""
-    kept = [handler for handler in default_handlers if handler[0] not in {BATCHSPAWNER_PATH, PATH}]
-    default_handlers[:] = [*kept, (PATH, SessionHandler)]
+    """Put our routes in and take batchspawner's out. Idempotent."""
+    ours = {PATH: SessionHandler, NEWS_PATH: NewsHandler}
+    kept = [each for each in default_handlers if each[0] not in {BATCHSPAWNER_PATH, *ours}]
+    default_handlers[:] = [*kept, *ours.items()]

@@ -329,6 +329,7 @@ def _exception(error: LaunchError) -> SpawnException:
     exception = SpawnException(
         error.sentence, reason=error.reason, message_html=html, status_code=error.status
     )
-    # The pages read this attribute where they don't know SpawnException.
+    # The pages read these attributes where they don't know SpawnException.
     exception.jupyterhub_message = error.sentence
+    exception.jupyterhub_html_message = html
     return exception

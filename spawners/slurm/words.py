@@ -61,6 +61,9 @@ WAITING = {
     "Resources": "waiting for a machine to become free",
     "Priority": "others are before you in the queue",
     "ReqNodeNotAvail": "the machines it needs are closed for maintenance",
+    "Nodes required for job are DOWN": (
+        "the machines it needs are closed for maintenance, or others need them first"
+    ),
     "Reservation": "waiting for a reservation to begin",
     "PartitionDown": "this part of the cluster is closed at the moment",
     "PartitionTimeLimit": "longer than this part of the cluster allows",

@@ -45,6 +45,8 @@ class Person:
         """From the home page over the form to JupyterLab."""
         self.page.goto(self.classroom.url)
         self.page.get_by_role("link", name="Start session").click()
+        # The hub's page is ours, wherever the configuration lies.
+        expect(self.page.get_by_role("heading")).to_have_text(["Start a session"])
         self.page.get_by_label(re.compile(offer)).check()
         self.look("offers")
         self.page.get_by_role("button", name="Start").click()

@@ -7,31 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from classrooms import Classroom, browser_missing, chromium, running_classroom
+from classrooms import Classroom, running_classroom
 from deployed import CHECKOUT
 from people import arrive, dismiss, open_whole, type_into
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
 ASSIGNMENT = "gradient-descent"
 SOURCE = CHECKOUT / "courses/content/ai-foundations/source" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
-# Root needs the first; the rest keep Chromium from looking for its makers.
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if missing := browser_missing():
-        pytest.skip("No browser here: " + " ".join(missing))
-    expect.set_options(timeout=60_000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=["local", pytest.param("slurm", marks=pytest.mark.slurm)])

@@ -188,3 +188,23 @@ def test_a_session_that_stays_mute_is_ended_and_its_last_words_are_shown(tmp_pat
         assert "I was here" in hub.log.read_text()
         programs = [p.info["cmdline"] or [] for p in psutil.process_iter(["cmdline"])]
         assert not [argv for argv in programs if MUTE in argv]
+
+
+def test_only_who_may_read_a_server_is_told_its_news(hub: Hub, user: str) -> None:
+    hub.api("POST", f"users/{user}/servers/ai", json={})
+    hub.until_ready(user, "ai")
+    other = f"{user}-other"
+    hub.api("POST", f"users/{other}")
+    tokens = {
+        name: hub.api("POST", f"users/{name}/tokens", json={}).json()["token"]
+        for name in (user, other)
+    }
+    told = hub.api("GET", f"session/{user}/ai", token=tokens[user])
+    assert (told.status_code, told.json()) == (200, {"news": "", "pending": False})
+    for path, token in (
+        (f"session/{user}/ai", tokens[other]),
+        (f"session/{user}/none", tokens[user]),
+        ("session/nobody/ai", tokens[user]),
+    ):
+        assert hub.api("GET", path, token=token).status_code in {403, 404}
+    hub.api("DELETE", f"users/{other}")

@@ -1,0 +1,24 @@
+"""The browser that all tests here share."""
+
+from collections.abc import Iterator
+
+import pytest
+from classrooms import browser_missing, chromium
+from playwright.sync_api import Browser, expect, sync_playwright
+
+# Root needs the first; the rest keep Chromium from looking for its makers.
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if missing := browser_missing():
+        pytest.skip("No browser here: " + " ".join(missing))
+    expect.set_options(timeout=60_000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield browser
+        browser.close()
