@@ -1,4 +1,4 @@
-"""The browser that all tests here share."""
+"""The browser that the tests of a module share."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,8 @@ FLAGS = (
 ).split()
 
 
-@pytest.fixture(scope="session")
+# By module: while it is there, its event loop runs, and asyncio's tests elsewhere can have none.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if missing := browser_missing():
         pytest.skip("No browser here: " + " ".join(missing))
