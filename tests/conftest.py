@@ -17,7 +17,7 @@ def slurm_site() -> Iterator[sites.SlurmSite]:
         yield site
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def slurm_classroom(slurm_site: sites.SlurmSite) -> Iterator[Classroom]:
     """The whole classroom on the real Slurm."""
     with classroom_on(slurm_site) as classroom:
