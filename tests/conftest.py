@@ -17,7 +17,8 @@ def slurm_site() -> Iterator[sites.SlurmSite]:
         yield site
 
 
-@pytest.fixture(scope="session")
+# By module: its sessions must have ended before other tests count processes and GPUs.
+@pytest.fixture(scope="module")
 def slurm_classroom(slurm_site: sites.SlurmSite) -> Iterator[Classroom]:
     """The whole classroom on the real Slurm."""
     with classroom_on(slurm_site) as classroom:

@@ -31,7 +31,7 @@ def log_in(classroom: Classroom, name: str) -> Iterator[httpx.Client]:
         yield client
 
 
-def start_session(client: httpx.Client, name: str) -> psutil.Process:
+def start_session(classroom: Classroom, client: httpx.Client, name: str) -> psutil.Process:
     """Start a session over the form and wait until JupyterLab answers."""
     path = f"/hub/spawn/{name}/ai-foundations"
     xsrf = client.cookies.get("_xsrf", path="/hub/") or ""
@@ -41,11 +41,12 @@ def start_session(client: httpx.Client, name: str) -> psutil.Process:
     while (page := client.get(lab)).url.path != lab or page.status_code != 200:
         assert time.monotonic() < deadline, page.text
         time.sleep(0.2)
+    home = str(classroom.home / "sessions" / "homes" / name)
     [session] = [
         process
         for process in psutil.process_iter(["cmdline", "environ"])
         if "lesesal_notebook.session" in (process.info["cmdline"] or [])
-        and f"/homes/{name}/" in (process.info["environ"] or {}).get("LESESAL_SESSION_DIR", "")
+        and (process.info["environ"] or {}).get("LESESAL_SESSION_DIR", "").startswith(home)
     ]
     return session
 
@@ -69,7 +70,7 @@ def test_ctrl_c_ends_all_and_the_second_start_finds_everything(tmp_path: Path) -
         assert first.url in printed
         assert all(password in printed for password in first.passwords.values())
         with log_in(first, "student1") as client:
-            session = start_session(client, "student1")
+            session = start_session(first, client, "student1")
         kept = home / "sessions" / "homes" / "student1" / "kept.txt"
         kept.write_text("my work")
         family = [*psutil.Process(first.process.pid).children(recursive=True), session]
@@ -113,7 +114,7 @@ def test_a_killed_session_is_noticed_and_can_be_started_again(tmp_path: Path) ->
         running_classroom(tmp_path / "state") as classroom,
         log_in(classroom, "student2") as client,
     ):
-        session = start_session(client, "student2")
+        session = start_session(classroom, client, "student2")
         folder = Path(session.environ()["LESESAL_SESSION_DIR"])
         os.kill(session.pid, signal.SIGKILL)
         psutil.wait_procs([session], timeout=10)
@@ -125,4 +126,4 @@ def test_a_killed_session_is_noticed_and_can_be_started_again(tmp_path: Path) ->
         page = client.get("/user/student2/ai-foundations/lab")
         assert "No session is running" in page.text
         assert not folder.exists()
-        assert start_session(client, "student2").is_running()
+        assert start_session(classroom, client, "student2").is_running()
