@@ -14,7 +14,6 @@ _SAFE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _DIGEST = re.compile(r"--[0-9a-f]{8}$")
 
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-SERVER = re.compile(r"[a-z0-9-]{1,30}")
 # What useradd of Debian and Red Hat take, and sudo takes as an argument without a second meaning.
 UNIX_ACCOUNT = re.compile(r"[a-z_][a-z0-9_.@-]{0,63}", re.IGNORECASE)
 

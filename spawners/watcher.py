@@ -57,7 +57,6 @@ class Watcher:
         self._rest = interval
         self._gap = SHORTEST_PAUSE
         self._due = 0.0
-        self.looks = 0
 
     async def fresh(self, max_age: float) -> Snapshot:
         """A snapshot that is at most `max_age` seconds old: the latest, or the next one.
@@ -86,7 +85,6 @@ class Watcher:
         while self._waiters:
             await self._pause(self._due - time.monotonic())
             began = time.monotonic()
-            self.looks += 1
             answer: Snapshot | Exception
             try:
                 answer = self._latest = Snapshot(await self._look(), began)

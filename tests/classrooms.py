@@ -10,13 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+from hubs import until_it_answers
 
 SECONDS = 120
 # From the address that people see (courses/machine/ports.py).
@@ -75,7 +74,7 @@ def running_classroom(
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        _until_it_answers(url, process, output)
+        until_it_answers(f"{url}/services/classroom/api/health", process, output, SECONDS)
         accounts = json.loads((home / "demo-accounts.json").read_text())
         passwords = {account["name"]: account["password"] for account in accounts}
         yield Classroom(url, home, passwords, output, process)
@@ -115,13 +114,3 @@ def browser_missing() -> list[str]:
     if find_library("atomic") is None:
         sentences.append("Playwright's driver lacks a library (Debian package libatomic1).")
     return sentences
-
-
-def _until_it_answers(url: str, process: subprocess.Popen[bytes], output: Path) -> None:
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/services/classroom/api/health").status_code == 200:
-                return
-        time.sleep(0.1)
-    raise RuntimeError("No classroom:\n" + output.read_text(errors="replace")[-3000:])

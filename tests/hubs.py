@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from slurm.system import free_ports
 
 SECONDS = 60
 
@@ -61,15 +61,6 @@ class Hub:
                 return model
             time.sleep(0.1)
         raise TimeoutError(self.log.read_text(errors="replace")[-3000:])
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens at now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 HEAD = """
@@ -122,7 +113,8 @@ def running_hub(
         f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}/hub/api", log, process, token
     )
     try:
-        _until_it_answers(hub)
+        # Through the proxy: then both are up.
+        until_it_answers(f"{hub.url}/hub/api", process, log)
         yield hub
     finally:
         process.send_signal(signal.SIGINT)
@@ -133,12 +125,15 @@ def running_hub(
             raise
 
 
-def _until_it_answers(hub: Hub) -> None:
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline and hub.process.poll() is None:
+def until_it_answers(
+    url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = SECONDS
+) -> None:
+    """Wait until an address answers; fails with the log's tail when it does not, or at the end
+    of its process."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(httpx.TransportError):
-            # Through the proxy: then both are up.
-            if httpx.get(f"{hub.url}/hub/api").status_code == 200:
+            if httpx.get(url).status_code == 200:
                 return
         time.sleep(0.1)
-    raise RuntimeError("The hub did not come up:\n" + hub.log.read_text(errors="replace")[-3000:])
+    raise RuntimeError(f"{url} does not answer:\n" + log.read_text(errors="replace")[-3000:])

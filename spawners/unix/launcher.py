@@ -32,8 +32,8 @@ from . import files
 
 # What sbatch may be asked for. Anything else in a request is a mistake, or worse.
 SBATCH_OPTIONS = frozenset(
-    "account chdir clusters comment constraint cpus-per-task export gres job-name mem no-requeue "
-    "nodes ntasks open-mode partition qos reservation time".split()
+    "account comment constraint cpus-per-task gres job-name mem no-requeue nodes ntasks open-mode "
+    "partition qos reservation time".split()
 )
 SUBMIT_SECONDS = 60
 
