@@ -3,14 +3,52 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from ..jobs import JobSpec
+from ..jobs import JobId, JobSpec, write_comment
 from ..offers import Limits
 
 # squeue's -O prints fixed columns unless a field names its own end; "|" ends ours (squeue(1)).
 # Comment is last: it is the only field that somebody else's job fills with free text.
-FIELDS = ("JobID", "State", "Reason", "NodeList", "exit_code", "EndTime", "Comment")
+FIELDS = (
+    "JobID",
+    "State",
+    "Reason",
+    "NodeList",
+    "exit_code",
+    "SubmitTime",
+    "StartTime",
+    "EndTime",
+    "RestartCnt",
+    "UserName",
+    "Comment",
+)
 SEPARATOR = "|"
+# Seconds before its limit at which a job is told by SIGUSR1, so that its session saves what is
+# open and stops what runs; that takes some 15. Slurm may tell it up to 60 s earlier (sbatch(1)).
+NOTICE = 60
+# A node has a row for each of its partitions. StateComplete would say more than StateLong, but
+# Slurm 20.11 has no such field.
+NODE_FIELDS = (
+    "NodeList",
+    "Partition",
+    "Available",
+    "StateLong",
+    "CPUsState",
+    "Memory",
+    "AllocMem",
+    "Gres",
+    "GresUsed",
+)
+QUEUE_FIELDS = (
+    "JobID",
+    "State",
+    "Reason",
+    "Partition",
+    "StartTime",
+    "NodeList",
+    "tres-per-node",
+)
 
 
 def job_name(hub: str) -> str:
@@ -19,8 +57,10 @@ def job_name(hub: str) -> str:
 
 
 def squeue_argv(hub: str) -> list[str]:
-    """All jobs of the hub, of all users, ended ones too while slurmctld remembers them."""
-    columns = ",".join(f"{field}:{SEPARATOR}" for field in FIELDS)
+    """All jobs of the hub, of all users, ended ones too while slurmctld remembers them.
+
+    The fields are told apart, in the environment: see `squeue_environment`.
+    """
     # Partitions may be hidden from the hub's account; its jobs must not be ("--all").
     return [
         "squeue",
@@ -28,8 +68,50 @@ def squeue_argv(hub: str) -> list[str]:
         "--all",
         "--states=all",
         f"--name={job_name(hub)}",
-        f"--Format={columns}",
     ]
+
+
+def squeue_environment(mark: str) -> dict[str, str]:
+    """What `squeue_argv` is to be run with: the fields, and after the first one the mark.
+
+    A comment may have line ends, so anybody could write whole lines of this answer. The mark is a
+    word that nobody can know; it is not in the arguments because others can see those.
+    """
+    first, *others = _format(FIELDS).removeprefix("--Format=").split(",")
+    return {"SQUEUE_FORMAT2": ",".join([f"{first}{mark}{SEPARATOR}", *others])}
+
+
+def nodes_argv() -> list[str]:
+    """All nodes, once for each partition that they are in."""
+    return ["sinfo", "--noheader", "--all", "--Node", "--noconvert", _format(NODE_FIELDS)]
+
+
+def reservations_argv() -> list[str]:
+    """All reservations, one a line."""
+    return ["scontrol", "show", "reservation", "--oneliner"]
+
+
+def queue_argv() -> list[str]:
+    """All jobs of everybody that wait, in the order in which Slurm looks at them, and that run."""
+    return [
+        "squeue",
+        "--noheader",
+        "--all",
+        "--states=PENDING,CONFIGURING,RUNNING,SUSPENDED,COMPLETING",
+        # squeue(1) names these two for the scheduler's own order.
+        "--priority",
+        "--sort=-p,i",
+        _format(QUEUE_FIELDS),
+    ]
+
+
+def extend_argv(job: JobId, hours: float) -> list[str]:
+    """More time for a job."""
+    return ["scontrol", "update", f"JobId={job}", f"TimeLimit=+{math.ceil(hours * 60)}"]
+
+
+def _format(fields: Sequence[str]) -> str:
+    return "--Format=" + ",".join(f"{field}:{SEPARATOR}" for field in fields)
 
 
 def sbatch_options(spec: JobSpec) -> list[str]:
@@ -37,15 +119,20 @@ def sbatch_options(spec: JobSpec) -> list[str]:
     offer, limits = spec.offer, spec.offer.limits
     options = [
         f"--job-name={job_name(spec.key.hub)}",
-        f"--comment={spec.key.comment()}",
+        f"--comment={write_comment(spec.key, spec.attempt)}",
         "--nodes=1",
         "--ntasks=1",
         f"--cpus-per-task={limits.cpus}",
         f"--mem={limits.memory_mb}M",
         f"--time={math.ceil(spec.hours * 60)}",
-        "--no-requeue",
+        # "B": the script's process alone, which is the session; not its kernels.
+        f"--signal=B:USR1@{NOTICE}",
+        # A machine that fails costs a session its kernels, not its address.
+        "--requeue",
         "--open-mode=truncate",
     ]
+    if spec.after:
+        options.append(f"--dependency=afterany:{spec.after}")
     if gres := gres_of(limits):
         options.append(f"--gres={gres}")
     for name in ("partition", "account", "qos", "reservation", "constraint"):

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import secrets
 import shlex
 import shutil
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ..errors import ClusterSilent, SubmitRefused
+from ..errors import ClusterSilent, Refused, SubmitRefused
 from ..jobs import Cluster, Job, JobId, JobSpec, SessionKey
 from ..names import UNIX_ACCOUNT
+from ..overview import Overview
 from ..unix import files
 from . import argv, words
 from .parse import parse_squeue, refusal
-from .run import SILENT, launch, run
+from .parse_overview import parse_estimate, parse_overview
+from .run import SILENT, Answer, launch, run
 
 LAUNCHER = (
     "sudo",
@@ -31,6 +34,23 @@ LAUNCHER = (
     "-m",
     "spawners.unix.launcher",
 )
+
+# What sbatch --test-only refuses although sbatch would take it, and let it wait.
+NOT_NOW = ("node configuration is not available", "invalid time specified")
+
+ENDED = "This session has ended. Start it again."
+DENIED = (
+    "This cluster does not let the hub lengthen sessions. Save your work, and start a new session "
+    "after this one."
+)
+NO_MORE = {
+    "permission denied": DENIED,
+    "invalid user id": DENIED,
+    "invalid job id": ENDED,
+    "already finished": ENDED,
+    "already complet": ENDED,
+}
+NOT_LONGER = "The cluster did not lengthen the session. Save your work before it ends."
 
 _templates = Environment(
     loader=PackageLoader("spawners.slurm", "."),
@@ -73,25 +93,49 @@ class SlurmCluster(Cluster):
             spec.username,
             spec.key,
             action="submit",
-            files={files.TOKEN: spec.token, files.SETTINGS: json.dumps(dict(spec.environment))},
+            attempt=spec.attempt,
+            inherit=spec.inherit,
+            files={**spec.files, **files.of(spec.token, spec.environment)},
             options=argv.sbatch_options(spec),
             script=job_script(spec, self._prologue),
         )
         if "error" in reply:
-            detail = f"{reply['error']} {reply['detail']}".strip()
-            raise SubmitRefused(refusal(detail, words.REFUSALS, words.REFUSED), reply["detail"])
+            raise _refused(reply)
         return str(reply["job"])
 
     async def snapshot(self) -> Mapping[JobId, Job]:
         """See `Cluster.snapshot`: one squeue, whatever the number of jobs."""
-        environment = {"SLURM_TIME_FORMAT": "%s", "PATH": self._slurm["bin"]}
-        if self._slurm["conf"]:
-            environment["SLURM_CONF"] = self._slurm["conf"]
-        program, *options = argv.squeue_argv(self._hub)
-        answer = await run([str(Path(self._slurm["bin"]) / program), *options], environment)
+        mark = f"m{secrets.token_hex(8)}"  # a digit first would be the field's width
+        answer = await self._ask(argv.squeue_argv(self._hub), argv.squeue_environment(mark))
+        return parse_squeue(answer, self._hub, mark)
+
+    async def overview(self) -> Overview:
+        """See `Cluster.overview`: three questions, whatever the number of jobs and nodes."""
+        at = time.time()
+        nodes = await self._ask(argv.nodes_argv())
+        reservations = await self._ask(argv.reservations_argv())
+        queue = await self._ask(argv.queue_argv())
+        return parse_overview(nodes, reservations, queue, at)
+
+    async def expected_start(self, spec: JobSpec) -> float | None:
+        """See `Cluster.expected_start`. Slurm looks past a partition that is DOWN."""
+        reply = await self._as_user(
+            spec.username, spec.key, action="estimate", options=argv.sbatch_options(spec)
+        )
+        if "error" not in reply:
+            return parse_estimate(reply["text"])
+        # These it says also of machines that are only closed just now, or not yet open.
+        not_now = any(words in reply["detail"].lower() for words in NOT_NOW)
+        if not_now and (await self.overview()).exists(spec.offer):
+            return None
+        raise _refused(reply)
+
+    async def extend(self, job: JobId, username: str, hours: float) -> None:
+        """See `Cluster.extend`. The hub's own account must be a Slurm operator."""
+        answer = await self._run(argv.extend_argv(job, hours))
         if answer.code != 0:
-            raise ClusterSilent(SILENT, answer.err.strip())
-        return parse_squeue(answer.out, self._hub)
+            detail = answer.err.strip()
+            raise Refused(refusal(detail, NO_MORE, NOT_LONGER), detail)
 
     async def cancel(self, job: JobId, username: str) -> None:
         """See `Cluster.cancel`."""
@@ -100,14 +144,30 @@ class SlurmCluster(Cluster):
         if "error" in reply:
             raise ClusterSilent("The cluster did not end the session.", reply["detail"])
 
-    async def log_tail(self, key: SessionKey, username: str, lines: int = 20) -> str:
+    async def log_tail(self, key: SessionKey, attempt: int, username: str, lines: int = 20) -> str:
         """See `Cluster.log_tail`."""
-        reply = await self._as_user(username, key, action="log", lines=lines)
+        reply = await self._as_user(username, key, action="log", attempt=attempt, lines=lines)
         return str(reply.get("text", ""))
 
     async def forget(self, key: SessionKey, username: str) -> None:
         """See `Cluster.forget`."""
         await self._as_user(username, key, action="forget")
+
+    async def _ask(
+        self, question: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> str:
+        answer = await self._run(question, environment or {})
+        if answer.code != 0:
+            raise ClusterSilent(SILENT, answer.err.strip())
+        return answer.out
+
+    async def _run(self, command: Sequence[str], more: Mapping[str, str] | None = None) -> Answer:
+        """Run one of Slurm's programs as the hub's own account."""
+        environment = {"SLURM_TIME_FORMAT": "%s", "PATH": self._slurm["bin"], **(more or {})}
+        if self._slurm["conf"]:
+            environment["SLURM_CONF"] = self._slurm["conf"]
+        program, *options = command
+        return await run([str(Path(self._slurm["bin"]) / program), *options], environment)
 
     async def _as_user(self, username: str, key: SessionKey, **request: Any) -> dict[str, Any]:
         if not UNIX_ACCOUNT.fullmatch(username):
@@ -119,6 +179,12 @@ class SlurmCluster(Cluster):
         return await launch(
             command, {"hub": key.hub, "server": key.server, "slurm": self._slurm, **request}
         )
+
+
+def _refused(reply: Mapping[str, Any]) -> SubmitRefused:
+    if reply["code"] is None:  # no program of Slurm's refused: the launcher has its own sentences
+        return SubmitRefused(reply["error"], reply["detail"])
+    return SubmitRefused(refusal(reply["detail"], words.REFUSALS, words.REFUSED), reply["detail"])
 
 
 def job_script(spec: JobSpec, prologue: str = "") -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-from ..jobs import Job, JobId, JobState, SessionKey
+from ..jobs import Job, JobId, JobState, read_comment
 from . import words
 from .argv import FIELDS, SEPARATOR
 
@@ -19,20 +20,24 @@ ENDED = frozenset(
 )
 
 
-def parse_squeue(text: str, hub: str) -> dict[JobId, Job]:
+def parse_squeue(text: str, hub: str, mark: str | None = None) -> dict[JobId, Job]:
     """The hub's jobs in an answer to `argv.squeue_argv`, with SLURM_TIME_FORMAT=%s.
 
-    A line that is not one of ours (another hub's key, no key) is passed over.
+    A line that is not one of ours (another hub's key, no key) is passed over, and one without the
+    mark of `argv.squeue_environment`, which nobody but squeue can have written. A recorded answer
+    has none.
     """
     jobs = {}
     for line in text.splitlines():
         fields = line.split(SEPARATOR)
-        if len(fields) < len(FIELDS):
+        if len(fields) <= len(FIELDS) or (mark is not None and fields.pop(1) != mark):
             continue
-        id_, word, reason, node, code, ends, comment = fields[: len(FIELDS)]
-        key = SessionKey.from_comment(comment)
-        if key is None or key.hub != hub:
+        found = dict(zip(FIELDS, fields, strict=False))
+        whose = read_comment(found["Comment"])
+        if whose is None or whose[0].hub != hub:
             continue
+        key, attempt = whose
+        word, reason = found["State"], found["Reason"]
         state = (
             JobState.WAITING
             if word in WAITING
@@ -40,43 +45,58 @@ def parse_squeue(text: str, hub: str) -> dict[JobId, Job]:
             if word in ENDED
             else JobState.RUNNING
         )
-        jobs[id_] = Job(
-            id=id_,
+        jobs[found["JobID"]] = Job(
+            id=found["JobID"],
             key=key,
             state=state,
             word=word,
             reason="" if reason == "None" else reason,
             why=_why(state, word, reason),
-            node="" if state is JobState.WAITING else node,
-            exit_code=_exit_code(code) if state is JobState.ENDED else None,
-            ends=_time(ends),
+            node="" if state is JobState.WAITING else found["NodeList"],
+            exit_code=_exit_code(found["exit_code"]) if state is JobState.ENDED else None,
+            ends=epoch(found["EndTime"]),
+            attempt=attempt,
+            username=found["UserName"],
+            restarts=int(found["RestartCnt"]) if found["RestartCnt"].isdecimal() else 0,
+            submitted=epoch(found["SubmitTime"]),
+            starts=epoch(found["StartTime"]),
         )
     return jobs
 
 
 def _why(state: JobState, word: str, reason: str) -> str:
     if state is JobState.WAITING:
-        # "ReqNodeNotAvail, UnavailableNodes:gpu1" is a reason and its particulars.
-        return words.WAITING.get(reason.split(",")[0], "")
-    return words.ENDED.get(word, "") if state is JobState.ENDED else ""
+        return words.waiting(reason)
+    return words.ended(word, reason) if state is JobState.ENDED else ""
 
 
 def _exit_code(text: str) -> int | None:
-    # squeue prints the status as wait(2) gives it. A signal is told as shells tell it: 128 more.
-    if not text.isdigit():
+    # squeue prints the status as wait(2) gives it, or, in newer versions, as "exit code:signal".
+    code, colon, by = text.partition(":")
+    if not code.isdecimal() or (colon and not by.isdecimal()):
         return None
-    status = int(text)
-    if status >= 256 or status == 0:
-        return status >> 8
-    # 253 is Slurm's own mark for a job that ran out of memory; it died of SIGKILL.
-    return 137 if status == 253 else 128 + (status & 127)
+    exited, signal = (int(code), int(by)) if colon else (int(code) >> 8, int(code) & 127)
+    if not signal:
+        return exited
+    # 125 is Slurm's own mark for a job that ran out of memory; it died of SIGKILL. A signal is
+    # told as shells tell it.
+    return 137 if signal == 125 else 128 + signal
 
 
-def _time(text: str) -> float | None:
-    return float(text) if text.isdigit() else None
+def epoch(text: str) -> float | None:
+    """A time as SLURM_TIME_FORMAT=%s prints it; None for Slurm's several words for none."""
+    return float(text) if text.isdecimal() else None
 
 
-def refusal(text: str, words: Mapping[str, str], default: str) -> str:
-    """The sentence for the first of `words` that Slurm's text has in it, or the default."""
+def refusal(text: str, sentences: Mapping[str, str], default: str) -> str:
+    """The sentence for what Slurm's text says, by the first key that is in it, or the default.
+
+    A limit of accounting that the text names, as sbatch does in a line of its own, comes first.
+    """
+    for name in re.findall(r"\w+", text):
+        if reached := words.limit(name):
+            fact, advice = reached
+            advice = advice or "choose another offer, or try later"
+            return f"{fact[0].upper()}{fact[1:]}. {advice[0].upper()}{advice[1:]}."
     lowered = text.lower()
-    return next((words[part] for part in words if part.lower() in lowered), default)
+    return next((sentences[part] for part in sentences if part.lower() in lowered), default)

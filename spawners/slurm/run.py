@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ClusterSilent
-from .words import SILENCES
+from ..errors import ClusterSilent, NoAccount
+from .words import SILENCES, STRANGER, STRANGERS
 
 SILENT = "The cluster does not answer at the moment. Nothing is lost; please try again later."
+# Seconds that a killed program may take to be gone.
+KILLED = 5.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,9 @@ async def run(
         out, err = await asyncio.wait_for(process.communicate(stdin.encode()), timeout)
     except TimeoutError:
         process.kill()
-        await process.wait()
+        # What it has started may live on and hold its outputs open; that is not waited for.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), KILLED)
         raise ClusterSilent(SILENT, f"{argv[0]}: no answer within {timeout:.0f} s") from None
     answer = Answer(
         process.returncode or 0, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
@@ -60,19 +65,22 @@ async def launch(
 ) -> dict[str, Any]:
     """One request to the launcher (`spawners.unix.launcher`), with an empty environment.
 
-    Raises `ClusterSilent` as `run` does, also when the launcher itself can't be run.
+    Raises `ClusterSilent` as `run` does, also when the launcher itself can't be run, and
+    `NoAccount` when sudo knows no such account or has no rule for it.
     """
     answer = await run(
         argv, {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, json.dumps(request), timeout
     )
     if answer.code != 0:
+        if any(words in answer.err for words in STRANGERS):
+            raise NoAccount(STRANGER, answer.err.strip())
         raise ClusterSilent(SILENT, f"The launcher failed: {answer.err.strip()[-500:]}")
     try:
         reply: dict[str, Any] = json.loads(answer.out)
     except ValueError as error:
         raise ClusterSilent(SILENT, "The launcher's answer is no JSON.") from error
     if "error" in reply:
-        raise_if_silent(reply["detail"])
+        raise_if_silent(f"{reply['error']} {reply['detail']}")
     return reply
 
 

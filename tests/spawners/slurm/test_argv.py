@@ -1,10 +1,21 @@
 """What Slurm is asked, whole."""
 
+from dataclasses import replace
+
 import pytest
 
 from spawners.jobs import JobSpec, SessionKey
 from spawners.offers import Limits, Offer
-from spawners.slurm.argv import gres_of, sbatch_options, squeue_argv
+from spawners.slurm.argv import (
+    extend_argv,
+    gres_of,
+    nodes_argv,
+    queue_argv,
+    reservations_argv,
+    sbatch_options,
+    squeue_argv,
+    squeue_environment,
+)
 from spawners.slurm.cluster import job_script
 
 OFFER = Offer(
@@ -32,13 +43,14 @@ SPEC = JobSpec(
 def test_sbatch_gets_the_offer_and_nothing_of_the_token() -> None:
     assert sbatch_options(SPEC) == [
         "--job-name=lesesal-uio",
-        "--comment=hub=uio&user=kari%40uio.no&server=ai-foundations",
+        "--comment=hub=uio&user=kari%40uio.no&server=ai-foundations&attempt=1",
         "--nodes=1",
         "--ntasks=1",
         "--cpus-per-task=8",
         "--mem=65536M",
         "--time=90",
-        "--no-requeue",
+        "--signal=B:USR1@60",
+        "--requeue",
         "--open-mode=truncate",
         "--gres=gpu:h100:1",
         "--partition=accel",
@@ -59,6 +71,14 @@ def test_the_job_script_is_the_operators_lines_and_the_session() -> None:
     )
 
 
+def test_a_continuation_waits_for_the_session_that_it_follows() -> None:
+    options = sbatch_options(replace(SPEC, attempt=2, after="71"))
+    assert set(options) - set(sbatch_options(SPEC)) == {
+        "--comment=hub=uio&user=kari%40uio.no&server=ai-foundations&attempt=2",
+        "--dependency=afterany:71",
+    }
+
+
 def test_squeue_is_asked_once_for_all() -> None:
     assert squeue_argv("uio") == [
         "squeue",
@@ -66,8 +86,39 @@ def test_squeue_is_asked_once_for_all() -> None:
         "--all",
         "--states=all",
         "--name=lesesal-uio",
-        "--Format=JobID:|,State:|,Reason:|,NodeList:|,exit_code:|,EndTime:|,Comment:|",
     ]
+    assert squeue_environment("mark") == {
+        "SQUEUE_FORMAT2": "JobID:|mark|,State:|,Reason:|,NodeList:|,exit_code:|,SubmitTime:|,"
+        "StartTime:|,EndTime:|,RestartCnt:|,UserName:|,Comment:|"
+    }
+
+
+def test_the_whole_cluster_is_three_questions() -> None:
+    assert [nodes_argv(), reservations_argv(), queue_argv()] == [
+        [
+            "sinfo",
+            "--noheader",
+            "--all",
+            "--Node",
+            "--noconvert",
+            "--Format=NodeList:|,Partition:|,Available:|,StateLong:|,CPUsState:|,Memory:|,"
+            "AllocMem:|,Gres:|,GresUsed:|",
+        ],
+        ["scontrol", "show", "reservation", "--oneliner"],
+        [
+            "squeue",
+            "--noheader",
+            "--all",
+            "--states=PENDING,CONFIGURING,RUNNING,SUSPENDED,COMPLETING",
+            "--priority",
+            "--sort=-p,i",
+            "--Format=JobID:|,State:|,Reason:|,Partition:|,StartTime:|,NodeList:|,tres-per-node:|",
+        ],
+    ]
+
+
+def test_more_time_is_whole_minutes() -> None:
+    assert extend_argv("71", 0.51) == ["scontrol", "update", "JobId=71", "TimeLimit=+31"]
 
 
 @pytest.mark.parametrize(
