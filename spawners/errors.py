@@ -2,6 +2,8 @@
 
 - LaunchError
     - Refused: the wish itself is not allowed (offer, course, hours)
+        - LimitReached: it would be, if this person or course did not have as much already
+        - NoAccount: the person has no account on that cluster yet
     - SubmitRefused: the cluster did not take the job
     - ClusterSilent: the cluster did not answer
     - JobLost: the job ended, or vanished, before the session could be used
@@ -34,6 +36,18 @@ class Refused(LaunchError):
 
     reason = "refused"
     status = 403
+
+
+class LimitReached(Refused):
+    """The person or the course has as much as it may."""
+
+    reason = "limit_reached"
+
+
+class NoAccount(Refused):
+    """The person has no account on the cluster yet."""
+
+    reason = "no_account"
 
 
 class SubmitRefused(LaunchError):

@@ -9,6 +9,7 @@ from enum import Enum
 from urllib.parse import parse_qs, urlencode
 
 from .offers import Offer
+from .overview import Overview
 
 JobId = str
 
@@ -35,19 +36,24 @@ class SessionKey:
     user: str
     server: str
 
-    def comment(self) -> str:
-        """The key as one line of text without spaces, for a job's comment."""
-        return urlencode({"hub": self.hub, "user": self.user, "server": self.server})
 
-    @classmethod
-    def from_comment(cls, comment: str) -> SessionKey | None:
-        """The key in a job's comment; None where it is somebody else's comment."""
-        fields = parse_qs(comment, keep_blank_values=True)
-        try:
-            [hub], [user], [server] = fields["hub"], fields["user"], fields["server"]
-        except (KeyError, ValueError):
-            return None
-        return cls(hub=hub, user=user, server=server)
+def write_comment(key: SessionKey, attempt: int) -> str:
+    """A job's comment: whose it is and which attempt, as one line of text without spaces."""
+    return urlencode(
+        {"hub": key.hub, "user": key.user, "server": key.server, "attempt": str(attempt)}
+    )
+
+
+def read_comment(comment: str) -> tuple[SessionKey, int] | None:
+    """What `write_comment` wrote; None where it is somebody else's comment."""
+    fields = parse_qs(comment, keep_blank_values=True)
+    try:
+        [hub], [user], [server], [attempt] = (
+            fields[name] for name in ("hub", "user", "server", "attempt")
+        )
+        return SessionKey(hub, user, server), int(attempt)
+    except (KeyError, ValueError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,12 @@ class JobSpec:
         argv: the program that serves the session, with absolute path.
         environment: its variables; nothing secret, because job scripts and logs may show them.
         token: the session's hub token. It reaches the session as a 0600 file only.
+        attempt: which job of the session this is, from 1. A session has a second one while it
+            waits for a better offer or for its own continuation; each has its files and its log.
+        after: the job that must have ended before this one begins; empty for none.
+        inherit: the attempt whose secret files this one takes over, where the hub does not have
+            them any more; 0 for none.
+        files: more that the session finds beside its token, by file name, as 0600 files too.
     """
 
     key: SessionKey
@@ -71,6 +83,10 @@ class JobSpec:
     argv: tuple[str, ...]
     environment: Mapping[str, str]
     token: str = field(repr=False)
+    attempt: int = 1
+    after: JobId = ""
+    inherit: int = 0
+    files: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -86,7 +102,13 @@ class Job:
         why: the same in words that a student understands; may be empty.
         node: the host it runs on; empty while it waits.
         exit_code: the program's exit code once it has ended; None when unknown.
-        ends: when it will be ended at the latest, in seconds since 1970; None when unknown.
+        ends: when it will be ended at the latest, or has ended, in seconds since 1970; None when
+            unknown.
+        attempt: which of the session's jobs it is.
+        username: the Unix account that it runs as; empty on a cluster of one account.
+        restarts: how often the cluster has started it anew, on another machine perhaps.
+        submitted: when it was put in the queue, in seconds since 1970; None when unknown.
+        starts: when it started, or is expected to; None when unknown.
     """
 
     id: JobId
@@ -98,6 +120,16 @@ class Job:
     node: str = ""
     exit_code: int | None = None
     ends: float | None = None
+    attempt: int = 1
+    username: str = ""
+    restarts: int = 0
+    submitted: float | None = None
+    starts: float | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it waits or runs."""
+        return self.state is not JobState.ENDED
 
 
 class Cluster(ABC):
@@ -126,9 +158,28 @@ class Cluster(ABC):
         """End a job, waiting or running. Idempotent: an ended or unknown job is no error."""
 
     @abstractmethod
-    async def log_tail(self, key: SessionKey, username: str, lines: int = 20) -> str:
-        """The last lines that the session of this key printed; empty when there are none."""
+    async def log_tail(self, key: SessionKey, attempt: int, username: str, lines: int = 20) -> str:
+        """The last lines that this attempt of the session printed; empty when there are none."""
 
     @abstractmethod
     async def forget(self, key: SessionKey, username: str) -> None:
-        """Remove what `submit` left for the session: token and environment. Idempotent."""
+        """Remove what `submit` left for all attempts: token and environment. Idempotent."""
+
+    @abstractmethod
+    async def extend(self, job: JobId, username: str, hours: float) -> None:
+        """Let a running job go on for this much longer than it may now.
+
+        Raises `Refused` when the cluster does not allow that.
+        """
+
+    @abstractmethod
+    async def overview(self) -> Overview:
+        """What the cluster has, what of it is free, and who waits, in one look."""
+
+    @abstractmethod
+    async def expected_start(self, spec: JobSpec) -> float | None:
+        """When the cluster would start this session if it were submitted now.
+
+        In seconds since 1970; None when the cluster does not say. Nothing is submitted. Raises
+        `SubmitRefused` when the cluster would not take it.
+        """

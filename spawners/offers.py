@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 # The name of a GPU, a MIG profile or a share, as Slurm's gres.conf spells it.
@@ -20,6 +20,7 @@ class Limits:
             such a kind (``{"1g.10gb": 1}``); the kind ``""`` is any GPU.
         shards: shares of a GPU (Slurm's gres ``shard``), 0 for none.
         hours: the longest time that a session may ask for.
+        more_hours: by how much a session may be lengthened in all, once it runs; 0 for not at all.
     """
 
     cpus: int
@@ -27,6 +28,7 @@ class Limits:
     gpus: Mapping[GresName, int] = field(default_factory=dict)
     shards: int = 0
     hours: float = 2.0
+    more_hours: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,58 @@ class Offer:
 
 
 @dataclass(frozen=True)
+class Person:
+    """Who asks for a session, and in what part.
+
+    Attributes:
+        name: the hub's name.
+        course: the course's slug.
+        role: the person's role in the course: ``student`` or ``instructor``.
+        groups: the hub's groups that the person is in.
+    """
+
+    name: str
+    course: str
+    role: str
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who a person is on a cluster.
+
+    Attributes:
+        unix: the Unix account that the session runs as.
+        slurm: the Slurm account that is charged, where the offer names none; empty for the
+            account's own default.
+    """
+
+    unix: str
+    slurm: str = ""
+
+
+@dataclass(frozen=True)
+class ClassTime:
+    """Hours of a course for which something is kept for it.
+
+    Attributes:
+        starts, ends: in seconds since 1970.
+        reservation: the cluster's reservation for these hours; empty for none.
+        qos: the service level that sessions have in these hours; empty for none.
+    """
+
+    starts: float
+    ends: float
+    reservation: str = ""
+    qos: str = ""
+
+
+def class_time(times: Iterable[ClassTime], now: float) -> ClassTime | None:
+    """The class that is on; None when there is none."""
+    return next((each for each in times if each.starts <= now < each.ends), None)
+
+
+@dataclass(frozen=True)
 class Terms:
     """What one person may have in one course: the answer of ``ClusterSpawner.terms``.
 
@@ -64,9 +118,11 @@ class Terms:
         title: the course's title.
         offers: names of the offers that may be chosen; the first is the default.
         role: the person's role in the course: ``student`` or ``instructor``.
+        classes: the hours for which the course has a reservation or a QOS.
     """
 
     course: str
     title: str
     offers: tuple[str, ...]
     role: str
+    classes: tuple[ClassTime, ...] = ()

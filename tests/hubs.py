@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from slurm.system import free_ports
 SECONDS = 60
 
 
-@dataclass(frozen=True)
+@dataclass
 class Hub:
     """A hub that runs.
 
@@ -29,13 +29,32 @@ class Hub:
         log: the hub's log so far.
         process: the hub.
         token: of a service that may do everything.
+        command: what runs it.
     """
 
     url: str
     api_url: str
     log: Path
-    process: subprocess.Popen[bytes]
     token: str
+    command: list[str | Path]
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def start(self) -> None:
+        """Start it, and wait until it answers through its proxy: then both are up."""
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                self.command,
+                cwd=self.log.parent,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        until_it_answers(f"{self.url}/hub/api", self.process, self.log)
+
+    def kill(self) -> None:
+        """End it as a power cut does; its proxy goes on."""
+        self.process.kill()
+        self.process.wait()
 
     def api(
         self, method: str, path: str, token: str | None = None, **kwargs: Any
@@ -76,7 +95,8 @@ c.JupyterHub.allow_named_servers = True
 c.JupyterHub.authenticator_class = "null"
 c.JupyterHub.services = [{{"name": "tester", "api_token": "{token}"}}]
 c.JupyterHub.load_roles = [{{"name": "tester", "services": ["tester"], "scopes": [
-    "admin:users", "admin:servers", "access:servers", "admin:server_state", "tokens"]}}]
+    "admin:users", "admin:servers", "access:servers", "admin:server_state", "tokens",
+    "read:metrics"]}}]
 """
 
 
@@ -100,28 +120,22 @@ def running_hub(
     proxy = python.with_name("configurable-http-proxy")
     text = HEAD.format(ports=ports, proxy=proxy, folder=folder, token=token) + config
     (folder / "jupyterhub_config.py").write_text(text)
-    log = folder / "hub.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*prefix, python, "-m", "jupyterhub", "-f", folder / "jupyterhub_config.py"],
-            cwd=folder,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
     hub = Hub(
-        f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}/hub/api", log, process, token
+        f"http://127.0.0.1:{ports[0]}",
+        f"http://127.0.0.1:{ports[1]}/hub/api",
+        folder / "hub.log",
+        token,
+        [*prefix, python, "-m", "jupyterhub", "-f", folder / "jupyterhub_config.py"],
     )
     try:
-        # Through the proxy: then both are up.
-        until_it_answers(f"{hub.url}/hub/api", process, log)
+        hub.start()
         yield hub
     finally:
-        process.send_signal(signal.SIGINT)
+        hub.process.send_signal(signal.SIGINT)
         try:
-            process.wait(SECONDS)
+            hub.process.wait(SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
+            hub.process.kill()
             raise
 
 

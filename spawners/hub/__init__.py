@@ -1,7 +1,7 @@
 """JupyterHub: the spawner class, the route a session reports to, the form and the pages.
 
-Importing this package puts the callback route into the hub's handlers and takes batchspawner's out
-(see `routes`).
+Importing this package puts our routes into the hub's handlers and takes batchspawner's out (see
+`routes`).
 """
 
 from pathlib import Path

@@ -1,11 +1,13 @@
-"""The routes of sessions that are starting, and the end of batchspawner's.
+"""The routes of sessions, and the end of batchspawner's. docs/session-api.md describes them.
 
-``POST {hub}/api/session`` with the session's own token and ``{"port": 40123}``. It is taken once,
-for that token's spawner, while that spawner waits for it; everything else is 403.
-
-``GET {hub}/api/session/USER/SERVER`` tells those who may read that server what there is to tell who
-waits: ``{"news": sentence, "pending": true}``. The pending page asks it: the hub's own stream
-of events does not pass a proxy that holds answers back until they are whole.
+- ``POST {hub}/api/session`` with the session's own token and ``{"port": 40123, "attempt": 1}``. It
+  is taken once, for that token's session, while the hub waits for that attempt; all else is 403.
+- ``GET …/api/session/USER`` and ``GET …/api/session/USER/SERVER``: what there is to tell. The
+  pending page asks it: the hub's own stream of events does not pass a proxy that holds answers
+  back until they are whole. The session asks it with its own token, for its end.
+- ``POST …/api/session/USER/SERVER/switch`` with ``{"offer": name}`` while it waits, and ``POST
+  …/more`` while it runs.
+- ``GET …/api/offers/SERVER``: the live numbers of the spawn page, for who asks.
 
 batchspawner's own route sets any attribute of the spawner that a user's token names, and importing
 batchspawner adds it to the hub. `install` takes it out, before the hub builds its handlers.
@@ -13,66 +15,178 @@ batchspawner adds it to the hub. `install` takes it out, before the hub builds i
 
 from __future__ import annotations
 
-import hmac
-import json
+from typing import Any
 
 from jupyterhub.apihandlers import APIHandler, default_handlers
 from jupyterhub.scopes import needs_scope
 from tornado import web
 
-from ..launch import Launch
+from ..errors import LaunchError
+from . import changes, form, keeping, life, metrics, news
+from .failures import exception
+from .spawner import ClusterSpawner
+from .state import SessionState
 
-PATH = r"/api/session"
-NEWS_PATH = r"/api/session/([^/]+)/([^/]+)"
 BATCHSPAWNER_PATH = r"/api/batchspawner"
 # The ports that a program without privileges may bind.
 PORTS = range(1024, 65536)
 
 
-class SessionHandler(APIHandler):
+class Handler(APIHandler):
+    """What the routes share."""
+
+    def body(self, **fields: type) -> dict[str, Any]:
+        """The request's JSON, if it has these fields and no other; else 400."""
+        body = self.get_json_body() or {}
+        plain = isinstance(body, dict) and set(body) == set(fields)
+        if not plain or any(type(body[name]) is not kind for name, kind in fields.items()):
+            wanted = ", ".join(fields) or "nothing"
+            raise web.HTTPError(400, f"This takes a JSON object with {wanted}.")
+        return dict(body)
+
+    def whose(self, user_name: str, server_name: str) -> tuple[ClusterSpawner | None, SessionState]:
+        """The spawner, if the hub holds one, and what the database keeps. 404 without either."""
+        user = self.find_user(user_name)
+        if user is not None and server_name in user.spawners:
+            spawner = user.spawners[server_name]
+            return spawner, spawner.session
+        orm_spawner = user.orm_spawners.get(server_name) if user else None
+        if orm_spawner is None:
+            raise web.HTTPError(404, "There is no such session.")
+        return None, _kept(orm_spawner)
+
+    def own(self) -> ClusterSpawner | None:
+        """The session whose own token asks; not the one that a body or a path names."""
+        token, user = self.get_token(), self.current_user
+        for spawner in getattr(user, "spawners", {}).values() if token else ():
+            if isinstance(spawner, ClusterSpawner) and spawner.session.token == token.api_id:
+                return spawner
+        return None
+
+
+class ReportHandler(Handler):
     """Takes the port of a session that is starting."""
 
-    def post(self) -> None:
+    async def post(self) -> None:
         """See the module's text. 204 when it was taken."""
-        launch = self._expecting()
         try:
-            body = json.loads(self.request.body)
-        except ValueError:
-            body = None
-        port = body.get("port") if isinstance(body, dict) and set(body) == {"port"} else None
-        if isinstance(port, bool) or not isinstance(port, int) or port not in PORTS:
-            raise web.HTTPError(403, "A session reports one port, and nothing else.")
-        launch.take_port(port)
+            body = self.body(port=int, attempt=int)
+        except web.HTTPError as error:
+            raise web.HTTPError(403, "A session reports its port and its attempt.") from error
+        spawner = self.own()
+        if spawner is None:
+            raise web.HTTPError(403, "No session that is starting has this token.")
+        if body["port"] not in PORTS:
+            raise web.HTTPError(403, "A session listens at a port above 1023.")
+        bid = await life.expecting(spawner, body["attempt"])
+        if bid is None:
+            raise web.HTTPError(403, "The hub does not wait for this session.")
+        life.report(spawner, bid, body["port"])
         self.set_status(204)
 
-    def _expecting(self) -> Launch:
-        token = self.get_auth_token()
-        user = self.current_user
-        for spawner in getattr(user, "spawners", {}).values() if token else ():
-            launch = getattr(spawner, "launch", None)
-            # Not the spawner that a body or path names: the one whose token this is.
-            own = hmac.compare_digest(spawner.api_token.encode(), token.encode())
-            if own and launch is not None and launch.expects_port:
-                return launch
-        raise web.HTTPError(403, "No session that is starting has this token.")
 
+class NewsHandler(Handler):
+    """Tells of one session."""
 
-class NewsHandler(APIHandler):
-    """Tells what there is to tell of a session that is starting."""
+    async def get(self, user_name: str, server_name: str) -> None:
+        """See the module's text. 404 when there was never such a session."""
+        spawner = self.own()
+        if spawner is None or (spawner.user.name, spawner.name) != (user_name, server_name):
+            spawner, session = self.readable(user_name, server_name)
+            if spawner is None:
+                self.finish(news.of_state(session))
+                return
+        self.finish(await news.tell_all(spawner))
 
     @needs_scope("read:servers")
-    def get(self, user_name: str, server_name: str) -> None:
-        """See the module's text. 404 when there is no such server."""
+    def readable(
+        self, user_name: str, server_name: str
+    ) -> tuple[ClusterSpawner | None, SessionState]:
+        """`whose`, for those who may read it."""
+        return self.whose(user_name, server_name)
+
+
+class AllNewsHandler(Handler):
+    """Tells of all sessions of a person."""
+
+    @needs_scope("read:servers")
+    async def get(self, user_name: str) -> None:
+        """``{"sessions": {server: …}}``."""
         user = self.find_user(user_name)
-        spawner = user.spawners.get(server_name) if user else None
+        if user is None:
+            raise web.HTTPError(404, "There is no such person.")
+        keeping.start(user.spawner)
+        told = {}
+        for name, orm_spawner in user.orm_spawners.items():
+            spawner = user.spawners.get(name)
+            told[name] = (
+                await news.tell_all(spawner) if spawner else news.of_state(_kept(orm_spawner))
+            )
+        self.finish({"sessions": told})
+
+
+class ChangeHandler(Handler):
+    """Changes a session: another offer, more time."""
+
+    async def post(self, user_name: str, server_name: str, change: str) -> None:
+        """See the module's text. 4xx with a sentence when it can't be."""
+        spawner = self.own()
+        if spawner is None or (spawner.user.name, spawner.name) != (user_name, server_name):
+            spawner, _ = self.changeable(user_name, server_name)
         if spawner is None:
-            raise web.HTTPError(404, "There is no such session.")
-        launch = getattr(spawner, "launch", None)
-        self.finish({"news": launch.news if launch else "", "pending": bool(spawner.pending)})
+            raise web.HTTPError(409, "This session has ended.")
+        told: dict[str, Any] = {}
+        try:
+            if change == "switch":
+                await changes.switch(spawner, self.body(offer=str)["offer"])
+            else:
+                self.body()
+                told["news"] = await changes.more(spawner)
+        except LaunchError as error:
+            metrics.refused(error)
+            raise exception(error) from error
+        self.finish(await news.tell_all(spawner) | told)
+
+    @needs_scope("servers")
+    def changeable(
+        self, user_name: str, server_name: str
+    ) -> tuple[ClusterSpawner | None, SessionState]:
+        """`whose`, for those who may start and stop it."""
+        return self.whose(user_name, server_name)
+
+
+class OffersHandler(Handler):
+    """The live numbers of the spawn page."""
+
+    @web.authenticated
+    async def get(self, server_name: str) -> None:
+        """``{"choices": [{"name", "state", "gpus", "starts", "sentence"}]}``, ranked."""
+        user = self.current_user
+        if getattr(user, "kind", "") != "user":
+            raise web.HTTPError(403, "Offers are a person's.")
+        # The spawn page has made it; anybody could fill the database with others.
+        spawner = user.spawners.get(server_name)
+        if spawner is None:
+            raise web.HTTPError(404, "Open the page where a session is started first.")
+        terms = await spawner.find_terms()
+        found = await form.choices(spawner, terms) if terms else []
+        self.finish({"choices": [choice.live() for choice in found]})
+
+
+def _kept(orm_spawner: Any) -> SessionState:
+    return SessionState.model_validate((orm_spawner.state or {}).get("session", {}))
+
+
+ROUTES = {
+    r"/api/session": ReportHandler,
+    r"/api/session/([^/]+)": AllNewsHandler,
+    r"/api/session/([^/]+)/([^/]+)": NewsHandler,
+    r"/api/session/([^/]+)/([^/]+)/(switch|more)": ChangeHandler,
+    r"/api/offers/([^/]+)": OffersHandler,
+}
 
 
 def install() -> None:
     """Put our routes in and take batchspawner's out. Idempotent."""
-    ours = {PATH: SessionHandler, NEWS_PATH: NewsHandler}
-    kept = [each for each in default_handlers if each[0] not in {BATCHSPAWNER_PATH, *ours}]
-    default_handlers[:] = [*kept, *ours.items()]
+    kept = [each for each in default_handlers if each[0] not in {BATCHSPAWNER_PATH, *ROUTES}]
+    default_handlers[:] = [*kept, *ROUTES.items()]

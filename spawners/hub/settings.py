@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..jobs import Cluster
+from ..limits import Quota, Quotas
 from ..offers import Limits, Offer
 
 ENTRY_POINTS = "lesesal.clusters"
@@ -28,6 +29,7 @@ class OfferModel(BaseModel):
     gpus: dict[str, int] = Field(default_factory=dict)
     shards: int = Field(default=0, ge=0)
     hours: float = Field(default=2.0, gt=0)
+    more_hours: float = Field(default=0.0, ge=0)
     partition: str = Field(default="", pattern=_SLURM_WORD)
     account: str = Field(default="", pattern=_SLURM_WORD)
     qos: str = Field(default="", pattern=_SLURM_WORD)
@@ -41,7 +43,14 @@ class OfferModel(BaseModel):
             title=self.title,
             cluster=self.cluster,
             description=self.description,
-            limits=Limits(self.cpus, self.memory_mb, dict(self.gpus), self.shards, self.hours),
+            limits=Limits(
+                self.cpus,
+                self.memory_mb,
+                dict(self.gpus),
+                self.shards,
+                self.hours,
+                self.more_hours,
+            ),
             partition=self.partition,
             account=self.account,
             qos=self.qos,
@@ -60,10 +69,8 @@ def read_offers(configured: Mapping[str, Any], clusters: Mapping[str, Any]) -> d
         try:
             offer = OfferModel.model_validate(fields).offer(name)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "it"
             raise ValueError(
-                f"c.ClusterSpawner.offers: in the offer {name!r}, {where}: {first['msg']}."
+                f"c.ClusterSpawner.offers: in the offer {name!r}, {_first(error)}."
             ) from None
         if offer.cluster not in clusters:
             known = ", ".join(sorted(clusters)) or "none"
@@ -73,6 +80,41 @@ def read_offers(configured: Mapping[str, Any], clusters: Mapping[str, Any]) -> d
             )
         offers[name] = offer
     return offers
+
+
+class QuotaModel(BaseModel):
+    """One part of ``c.ClusterSpawner.limits``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    sessions: int | None = Field(default=None, ge=0)
+    gpus: int | None = Field(default=None, ge=0)
+    hours: float | None = Field(default=None, gt=0)
+
+
+class LimitsModel(BaseModel):
+    """``c.ClusterSpawner.limits``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    person: QuotaModel = QuotaModel()
+    course: QuotaModel = QuotaModel()
+
+
+def read_limits(configured: Mapping[str, Any]) -> Quotas:
+    """The limits of a person and of a course. Raises ValueError with a sentence."""
+    try:
+        model = LimitsModel.model_validate(configured)
+    except ValidationError as error:
+        raise ValueError(f"c.ClusterSpawner.limits: {_first(error)}.") from None
+    return Quotas(
+        person=Quota(**model.person.model_dump()), course=Quota(**model.course.model_dump())
+    )
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc']) or 'it'}: {first['msg']}"
 
 
 def make_cluster(name: str, configured: Mapping[str, Any], hub: str) -> Cluster:

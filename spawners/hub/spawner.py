@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 from batchspawner import BatchSpawnerBase
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from jupyterhub.spawner import SpawnException
+from jupyterhub import orm
+from jupyterhub.utils import make_ssl_context, wait_for_http_server
 from sqlalchemy.orm import object_session
 from traitlets import Callable as CallableTrait
 from traitlets import Dict, Float, Integer, Unicode, Union, default
 from traitlets.utils.importstring import import_item
 
-from ..errors import ClusterSilent, LaunchError, Refused
-from ..jobs import Cluster, JobSpec, JobState, SessionKey
-from ..launch import Launch
+from .. import limits
+from ..errors import ClusterSilent, LaunchError, NoAccount, Refused, SubmitRefused
+from ..jobs import JobSpec, SessionKey
+from ..launch import Address, Bid, Launch
+from ..limits import Quotas, Use
 from ..names import HUB_ID
-from ..offers import Offer, Terms
-from ..watcher import Watcher
-from . import settings, wish
+from ..offers import Account, Limits, Offer, Person, Terms
+from ..watcher import Watched
+from . import form, held, keeping, life, metrics, news, settings, wish
+from .counting import pending_word
+from .failures import exception
+from .kept import in_class
+from .state import BidState, SessionState, UpState
 
 # In the environment of stock sessions; ours get the token as a file.
 SECRET = ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN")
-_templates = Environment(
-    loader=PackageLoader("spawners.hub"), autoescape=True, undefined=StrictUndefined
-)
+# The hub's own timeout around start(), which counts the queue too. Ours counts the boot only.
+NO_TIMEOUT = 10 * 365 * 24 * 3600
 
 
 class ClusterSpawner(BatchSpawnerBase):
@@ -38,6 +43,12 @@ class ClusterSpawner(BatchSpawnerBase):
 
     From batchspawner it has the job-id state, and ``req_partition`` and ``req_account`` for offers
     that name none; what of batchspawner runs a shell or logs an environment is not used.
+
+    Attributes:
+        session: what the hub's database knows of it.
+        launch: the session on its way; None before and after.
+        recovered: whether a hub that started again has looked what became of the session.
+        hidden: whether the hub is to see no server for a moment, see `life.poll`.
     """
 
     clusters = Dict(
@@ -53,21 +64,28 @@ class ClusterSpawner(BatchSpawnerBase):
         """,
     ).tag(config=True)
 
-    offers = Dict(
+    offers = Union(
+        [CallableTrait(), Dict(), Unicode()],
         help="""The kinds of session that one can ask for, by name.
 
         A GPU is asked for by the kind that gres.conf names and a count, a MIG slice likewise, a
-        share by ``shards``::
+        share by ``shards``. ``more_hours`` is by how much a session may be lengthened while it
+        runs::
 
             c.ClusterSpawner.offers = {
                 "cpu-small": {"title": "Two cores", "cluster": "olivia", "partition": "small",
-                              "cpus": 2, "memory_mb": 4096, "hours": 8},
+                              "cpus": 2, "memory_mb": 4096, "hours": 8, "more_hours": 4},
                 "gpu": {"title": "A whole H100", "cluster": "olivia", "partition": "gpu",
                         "gpus": {"h100": 1}, "cpus": 8, "memory_mb": 65536, "hours": 4},
                 "gpu-slice": {"title": "A tenth of an H100", "cluster": "olivia",
                               "gpus": {"1g.10gb": 1}, "hours": 2},
                 "gpu-share": {"title": "A shared H100", "cluster": "olivia", "shards": 2},
             }
+
+        Also a callable ``(spawners.offers.Person) -> such a dict``, or its import path, where
+        offers depend on the person's course, role or groups::
+
+            c.ClusterSpawner.offers = "mysite.policy.offers"
         """,
     ).tag(config=True)
 
@@ -85,6 +103,44 @@ class ClusterSpawner(BatchSpawnerBase):
         """,
     ).tag(config=True)
 
+    limits = Union(
+        [CallableTrait(), Dict(), Unicode()],
+        help="""The most that one person, and one course, may have at once.
+
+        ``sessions`` (waiting ones too), ``gpus`` (slices and shares count as one each) and
+        ``hours`` (of one session, with what it may be lengthened by)::
+
+            c.ClusterSpawner.limits = {
+                "person": {"sessions": 2, "gpus": 2, "hours": 8},
+                "course": {"sessions": 60, "gpus": 16},
+            }
+
+        Also a callable ``(spawners.offers.Person) -> such a dict``, or its import path.
+        """,
+    ).tag(config=True)
+
+    account = Union(
+        [CallableTrait(), Unicode()],
+        allow_none=True,
+        default_value=None,
+        help="""Who a person is on a cluster.
+
+        A callable ``(user_name, cluster_name) -> spawners.offers.Account | None``, sync or async,
+        or its import path; None says that the person has no account there yet. Without it, the
+        Unix account has the hub's name of the user::
+
+            c.ClusterSpawner.account = "mysite.policy.account"
+        """,
+    ).tag(config=True)
+
+    account_help = Unicode(
+        "Ask the course's instructor how to get one.",
+        help="""What to do for who has no account on a cluster yet, as a sentence::
+
+            c.ClusterSpawner.account_help = "Apply for one on https://www.example.org/account."
+        """,
+    ).tag(config=True)
+
     hub_id = Unicode(
         help="""The name by which this hub knows its jobs among those of other hubs.
 
@@ -95,42 +151,46 @@ class ClusterSpawner(BatchSpawnerBase):
         """,
     ).tag(config=True)
 
-    boot_timeout = Float(
-        120.0,
-        help="""Seconds that a session may take from its job's start to its first word.
+    start_timeout = Integer(
+        120,
+        help="""Seconds that a session may take from its job's start to its first answer.
 
         Time in the queue does not count::
 
-            c.ClusterSpawner.boot_timeout = 300
-        """,
-    ).tag(config=True)
-
-    # The queue may be long; boot_timeout is what catches a session that does not come up.
-    start_timeout = Integer(
-        24 * 3600,
-        help="""Seconds that a session may wait in the queue and boot, together::
-
-            c.ClusterSpawner.start_timeout = 3600
+            c.ClusterSpawner.start_timeout = 300
         """,
     ).tag(config=True)
 
     # All sessions of a cluster share one look, so asking often costs nothing.
     poll_interval = Integer(
-        5,
+        2,
         help="""Seconds from one question whether a session still runs to the next::
 
             c.ClusterSpawner.poll_interval = 10
         """,
     ).tag(config=True)
 
-    cluster_name = Unicode(help="The name of the cluster that has the job.")
+    orphan_grace = Float(
+        60.0,
+        help="""Seconds that a job of this hub may run without a session before it is ended.
 
-    _watchers: ClassVar[dict[str, tuple[Cluster, Watcher]]] = {}
+        Such a job is left when the hub dies between the cluster's answer and its note of it::
+
+            c.ClusterSpawner.orphan_grace = 300
+        """,
+    ).tag(config=True)
+
+    cluster_name = Unicode(help="The name of the cluster that has the job.")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._plan: wish.Plan | None = None
         self.launch: Launch | None = None
+        self.session = SessionState()
+        self.recovered = False
+        self.hidden = False
+        held.spawners.add(self)
+        keeping.start(self)
 
     @default("hub_id")
     def _hub_id_default(self) -> str:
@@ -143,58 +203,138 @@ class ClusterSpawner(BatchSpawnerBase):
 
     @default("options_form")
     def _options_form_default(self) -> Callable[..., Any]:
-        return _options_form
+        return form.options_form
 
     @default("options_from_form")
     def _options_from_form_default(self) -> Callable[..., Any]:
-        return _options_from_form
+        return form.options_from_form
+
+    @property
+    def server(self) -> Any:
+        """The hub's record of where the session listens; out of sight while `life` says so."""
+        return None if self.hidden else BatchSpawnerBase.server.fget(self)
+
+    @server.setter
+    def server(self, server: Any) -> None:
+        BatchSpawnerBase.server.fset(self, server)
+
+    @property
+    def pending(self) -> str | None:
+        """The hub's word for what it waits for, see `counting`."""
+        return pending_word(super().pending, self.launch)
 
     # What was asked for
 
     async def plan(self, options: Mapping[str, Any]) -> wish.Plan:
-        """Resolve user options against what this user may have. Raises `Refused`."""
-        return wish.resolve(options, await self._terms(), self._offers(), self.name)
+        """Resolve user options against what this user may have now. Raises `Refused`."""
+        terms = await self.find_terms()
+        plan = wish.resolve(options, terms, self.find_offers(terms), self.name)
+        return await self.granted(plan)
 
-    def _offers(self) -> dict[str, Offer]:
-        return settings.read_offers(self.offers, self.clusters)
+    async def granted(self, plan: wish.Plan) -> wish.Plan:
+        """The plan with the account it runs under. Raises `Refused` for a limit, or no account."""
+        quotas = self.quotas(plan.terms)
+        limits.check(plan.offer, self.user.name, plan.terms.course, self._others(), quotas)
+        return replace(plan, account=await self._account(plan.offer.cluster))
 
-    async def _terms(self) -> Terms | None:
+    async def find_terms(self) -> Terms | None:
+        """The person's terms in this server's course; None when there are none."""
         if self.terms is None:
-            return Terms(self.name, self.name, tuple(self.offers), "student") if self.name else None
-        ask = import_item(self.terms) if isinstance(self.terms, str) else self.terms
-        answer = ask(self.user.name, self.name)
-        return await answer if inspect.isawaitable(answer) else answer
+            if not self.name:
+                return None
+            offers = settings.read_offers(self._configured_offers(None), self.clusters)
+            return Terms(self.name, self.name, tuple(offers), "student")
+        found: Terms | None = await _ask(self.terms, self.user.name, self.name)
+        return found
 
-    def _spec(self, plan: wish.Plan) -> JobSpec:
+    def find_offers(self, terms: Terms | None) -> dict[str, Offer]:
+        """All offers of the site to this person, each for as long as the limits allow."""
+        found = settings.read_offers(self._configured_offers(terms), self.clusters)
+        quotas = self.quotas(terms)
+        return {
+            name: replace(offer, limits=replace(offer.limits, hours=limits.longest(offer, quotas)))
+            for name, offer in found.items()
+        }
+
+    def _configured_offers(self, terms: Terms | None) -> Mapping[str, Any]:
+        return self._by_person(self.offers, terms)
+
+    def quotas(self, terms: Terms | None) -> Quotas:
+        """The limits that hold for this person in this course."""
+        return settings.read_limits(self._by_person(self.limits, terms))
+
+    def _by_person(self, configured: Any, terms: Terms | None) -> Mapping[str, Any]:
+        ask = import_item(configured) if isinstance(configured, str) and configured else configured
+        if not callable(ask):
+            return ask or {}
+        groups = frozenset(group.name for group in self.user.groups)
+        role = terms.role if terms else "student"
+        found: Mapping[str, Any] = ask(Person(self.user.name, self.name, role, groups))
+        return found
+
+    def _others(self) -> Iterable[Use]:
+        """What all other sessions of the hub have, those that are just being granted included."""
+        for other in list(held.spawners):
+            plan = other._plan
+            if other is not self and (other.session.bids or plan):
+                gpus = other.session.gpus if plan is None else limits.gpus_of(plan.offer)
+                yield Use(other.user.name, other.name, gpus)
+
+    async def may(self, offer: str) -> bool:
+        """Whether the person may have a session of this offer now."""
+        try:
+            await self.plan({"offer": offer})
+        except Refused:
+            return False
+        return True
+
+    async def expected_start(self, plan: wish.Plan) -> float | None:
+        """When the cluster would start it, in seconds since 1970. Raises `LaunchError`."""
+        return await self.watched(plan.offer.cluster).cluster.expected_start(self.spec(plan))
+
+    async def _account(self, cluster: str) -> Account:
+        if self.account is None:
+            return Account(self.user.name)
+        found: Account | None = await _ask(self.account, self.user.name, cluster)
+        if found is None:
+            raise NoAccount(f"You have no account on {cluster} yet. {self.account_help}")
+        return found
+
+    def spec(self, plan: wish.Plan, attempt: int = 1) -> JobSpec:
+        """The job of a plan that was granted."""
+        offer = plan.offer
         environment = {
             name: value for name, value in self.get_env().items() if name not in SECRET
         } | {
             "LESESAL_COURSE": plan.terms.course,
             "LESESAL_ROLE": plan.terms.role,
-            "LESESAL_OFFER": plan.offer.title,
+            "LESESAL_OFFER": offer.title,
+            "LESESAL_ATTEMPT": str(attempt),
             "LESESAL_GPU_KINDS": ",".join(
-                kind for kind, count in plan.offer.limits.gpus.items() for _ in range(count)
+                kind for kind, count in offer.limits.gpus.items() for _ in range(count)
             ),
-            "LESESAL_BIND": "127.0.0.1" if self._is_local(plan.offer) else "0.0.0.0",  # noqa: S104
+            "LESESAL_BIND": "127.0.0.1" if self._is_local(offer) else "0.0.0.0",  # noqa: S104
         }
         return JobSpec(
-            key=self._key(),
-            username=self.user.name,
+            key=self.key(),
+            username=plan.account.unix,
             offer=replace(
-                plan.offer,
-                partition=plan.offer.partition or self.req_partition,
-                account=plan.offer.account or self.req_account,
+                offer,
+                partition=offer.partition or self.req_partition,
+                account=offer.account or plan.account.slurm or self.req_account,
             ),
             hours=plan.hours,
             argv=(*self.cmd, *self.get_args()),
             environment=environment,
-            token=self.api_token,
+            token=self.api_token or "",
+            attempt=attempt,
         )
 
     def _is_local(self, offer: Offer) -> bool:
         return self.clusters[offer.cluster].get("type") == "local"
 
-    def _key(self) -> SessionKey:
+    def key(self) -> SessionKey:
+        """Whose session this is, as its jobs say it."""
         if not HUB_ID.fullmatch(self.hub_id):
             raise ValueError(
                 f"c.ClusterSpawner.hub_id is {self.hub_id!r}; it may have letters, digits, dots, "
@@ -202,134 +342,214 @@ class ClusterSpawner(BatchSpawnerBase):
             )
         return SessionKey(self.hub_id, self.user.name, self.name)
 
-    # The job
+    def watched(self, cluster: str) -> Watched:
+        """A configured cluster, shared with all other spawners."""
+        return held.clusters.get(cluster, self.clusters, self.hub_id)
 
-    def _cluster(self, name: str) -> tuple[Cluster, Watcher]:
-        if name not in self._watchers:
-            if name not in self.clusters:
-                raise ClusterSilent(f"The cluster {name!r} is not configured any more.")
-            cluster = settings.make_cluster(name, self.clusters[name], self.hub_id)
-            self._watchers[name] = (cluster, Watcher(cluster.snapshot))
-        return self._watchers[name]
+    # The session's way to its address
 
-    async def start(self) -> tuple[str, int]:
-        """Submit the job, wait until its session reports its port, and return where it listens."""
+    def start(self) -> Any:
+        """Submit the job, wait until its session answers, and return where it listens."""
+        # Not a coroutine function: the hub reads start_timeout when this has returned, and would
+        # count the queue. What the operator set counts in the launch.
+        boot_timeout: int = self.start_timeout
+        self.start_timeout = NO_TIMEOUT
+        return self._start(boot_timeout)
+
+    async def _start(self, boot_timeout: int) -> Address:
         try:
-            return await self._start()
+            plan = self._plan or await self.plan(self.user_options)
+            kept = await in_class(plan, self.watched(plan.offer.cluster))
+            bid = Bid(self.watched(plan.offer.cluster), self.spec(kept.plan))
+            launch = Launch([bid], boot_timeout, self.answers, notes=kept.notes)
+            self.launch = launch
+            await self._end_leftovers(bid)
+            self.session = SessionState(token=self._token_id(), gpus=limits.gpus_of(plan.offer))
+            try:
+                await self.submit(bid)
+            except SubmitRefused as refused:
+                if kept.plan == plan:
+                    raise
+                launch.notes = [f"{refused.sentence} You have an ordinary session instead."]
+                bid.spec = self.spec(plan)
+                await self.submit(bid)
+            return await self.arrive(launch)
         except LaunchError as error:
             self.log.warning("%s: %s", self._log_name, error)
-            raise _exception(error) from error
-
-    async def _start(self) -> tuple[str, int]:
-        plan = self._plan or await self.plan(self.user_options)
-        self.cluster_name = plan.offer.cluster
-        cluster, watcher = self._cluster(plan.offer.cluster)
-        self.launch = launch = Launch(cluster, watcher, self._spec(plan), self.boot_timeout)
-        try:
-            self.job_id = await launch.submit()
-            # At once: a hub that dies now must find the job again.
-            self.orm_spawner.state = self.get_state()
-            if (session := object_session(self.orm_spawner)) is not None:
-                session.commit()
-            self.log.info("%s is job %s on %s", self._log_name, self.job_id, self.cluster_name)
-            return await launch.up(self.job_id)
+            metrics.refused(error)
+            self.session.fails(error)
+            raise exception(error) from error
         finally:
             self.launch = None
+            self.start_timeout = boot_timeout
+
+    async def submit(self, bid: Bid) -> None:
+        """Submit a bid, noting it before and after. Raises `LaunchError`."""
+        spec = bid.spec
+        noted = BidState(
+            attempt=spec.attempt,
+            cluster=bid.watched.name,
+            offer=spec.offer.name,
+            title=spec.offer.title,
+            hours=spec.hours,
+            username=spec.username,
+            since=bid.since,
+        )
+        # Before: a hub that dies now must know that there may be a job.
+        self.session.bids.append(noted)
+        self.save()
+        submitting = asyncio.ensure_future(bid.submit())
+        try:
+            await asyncio.shield(submitting)
+        except asyncio.CancelledError:
+            submitting.add_done_callback(lambda _: asyncio.ensure_future(bid.cancel()))
+            raise
+        except LaunchError:
+            self.session.bids.remove(noted)
+            self.save()
+            raise
+        noted.job = bid.id
+        self.save()
+        self.log.info("%s is job %s on %s", self._log_name, bid.id, bid.watched.name)
+
+    async def arrive(self, launch: Launch) -> Address:
+        """Wait for the launch's first bid, and note it. Raises `LaunchError`."""
+        bid, (node, port) = await launch.up()
+        metrics.arrived(bid, self.name)
+        attempt = bid.spec.attempt
+        self.session.bids = [each for each in self.session.bids if each.attempt == attempt]
+        self.session.bids[0].job = bid.id
+        self.session.notes = launch.notes
+        restarts = bid.job.restarts if bid.job else 0
+        self.session.up = UpState(attempt=attempt, node=node, port=port, restarts=restarts)
+        self.save()
+        return node, port
+
+    async def _end_leftovers(self, bid: Bid) -> None:
+        """End what runs under this session's key and is nobody's: its token is void."""
+        look = await bid.watched.jobs.fresh(max_age=1.0)
+        for job in look.seen.values():
+            if job.key == bid.spec.key and job.alive:
+                await bid.watched.cluster.cancel(job.id, job.username or bid.spec.username)
+
+    async def answers(self, host: str, port: int) -> object:
+        """Return when a session answers requests there."""
+        scheme = "https" if self.internal_ssl else "http"
+        path = f"{self.server.base_url if self.server else '/'}api"
+        files = [self.user.settings.get(f"internal_ssl_{part}") for part in ("key", "cert", "ca")]
+        return await wait_for_http_server(
+            f"{scheme}://{host}:{port}{path}",
+            timeout=NO_TIMEOUT,
+            ssl_context=make_ssl_context(*files[:2], cafile=files[2]),
+        )
+
+    def _token_id(self) -> str:
+        """How the hub's database calls the session's token; after a restart nobody knows more."""
+        found = orm.APIToken.find(object_session(self.orm_spawner), self.api_token)
+        return found.api_id if found else ""
+
+    def found(self, noted: BidState, *, port: int | None = None) -> Bid:
+        """The bid that the database knows, to be looked for and looked after."""
+        offer = Offer(noted.offer, noted.title, noted.cluster, Limits(1, 0))
+        spec = JobSpec(self.key(), noted.username, offer, noted.hours, (), {}, "", noted.attempt)
+        bid = Bid(self.watched(noted.cluster), spec, noted.job, port)
+        bid.since = noted.since
+        return bid
+
+    # Its end
 
     async def poll(self) -> int | None:
-        """None while the job waits or runs, or while nobody can tell; else how it ended."""
-        if not self.job_id:
-            return 0
-        try:
-            cluster, watcher = self._cluster(self.cluster_name)
-            snapshot = await watcher.fresh(max_age=5.0)
-            if self.job_id not in snapshot.jobs:
-                snapshot = await watcher.next()
-        except ClusterSilent:
-            return None
-        job = snapshot.jobs.get(self.job_id)
-        if job is not None and job.state is not JobState.ENDED:
-            return None
-        # The hub does not call stop() for what has ended by itself.
-        with contextlib.suppress(LaunchError):
-            await cluster.forget(self._key(), self.user.name)
-        return job.exit_code if job and job.exit_code is not None else 1
+        """None while the session waits, runs or comes back, or while nobody can tell; else how it
+        ended."""
+        return await life.poll(self)
 
     async def stop(self, now: bool = False) -> None:
-        """End the job, wait until it has ended, and remove what it left."""
-        if not self.job_id:
-            return
-        cluster, watcher = self._cluster(self.cluster_name)
-        await cluster.cancel(self.job_id, self.user.name)
+        """End all jobs of the session, wait until they have ended, and remove what they left."""
+        at = time.time()
+        sentence = "It was ended on request."
+        for noted in self.session.bids:
+            try:
+                await self._end(noted, now=now)
+            except ClusterSilent as silent:
+                # The keeper ends what nobody owns, as soon as the cluster answers.
+                self.log.warning("%s: not ended yet: %s", self._log_name, silent)
+                sentence = "It was ended while the cluster did not answer."
+        if self.session.bids:
+            self.session = self.session.ended(at, sentence)
+
+    async def _end(self, noted: BidState, *, now: bool) -> None:
+        watched = self.watched(noted.cluster)
+        if not noted.job:
+            look = await watched.jobs.next(hurry=True)
+            if (job := self.found(noted).mine(look.seen)) is None:
+                return
+            noted.job = job.id
+        await watched.cluster.cancel(noted.job, noted.username)
         while not now:
-            job = (await watcher.next(hurry=True)).jobs.get(self.job_id)
-            if job is None or job.state is JobState.ENDED:
+            job = (await watched.jobs.next(hurry=True)).seen.get(noted.job)
+            if job is None or not job.alive:
                 break
             await asyncio.sleep(0.2)
-        await cluster.forget(self._key(), self.user.name)
+        await watched.cluster.forget(self.key(), noted.username)
 
     # What the hub remembers and shows
 
+    def save(self) -> None:
+        """Write the session to the hub's database at once."""
+        self.orm_spawner.state = self.get_state()
+        if (session := object_session(self.orm_spawner)) is not None:
+            session.commit()
+
     def get_state(self) -> dict[str, Any]:
-        """The job's id and cluster."""
+        """All of `session`; with batchspawner's ``job_id``, for those who look for that."""
+        bids = self.session.bids
+        self.job_id = bids[0].job if bids else ""
+        self.cluster_name = bids[0].cluster if bids else ""
         state: dict[str, Any] = super().get_state()
-        if self.job_id:
-            state["cluster_name"] = self.cluster_name
-        return state
+        return state | {"session": self.session.model_dump()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """See `get_state`."""
         super().load_state(state)
-        self.cluster_name = state.get("cluster_name", "")
+        self.session = SessionState.model_validate(state.get("session", {}))
 
     def clear_state(self) -> None:
-        """See `get_state`."""
+        """Forget all but how the session ended."""
         super().clear_state()
+        self._drop_token()
+        self.session = SessionState(last=self.session.last)
         self.cluster_name = ""
         self._plan = None
 
+    def _drop_token(self) -> None:
+        """The hub deletes a session's token itself, unless it was started again meanwhile."""
+        database = object_session(self.orm_spawner)
+        if self.session.token and database is not None:
+            token = database.get(orm.APIToken, int(self.session.token.removeprefix("a")))
+            if token is not None:
+                database.delete(token)
+                database.commit()
+
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
-        """What the pending page shows: a sentence whenever there is a new one."""
+        """What the hub's own stream of events tells: a sentence whenever there is a new one."""
         shown = ""
-        while launch := self.launch:
-            if launch.news != shown:
-                shown = launch.news
-                running = launch.job is not None and launch.job.state is JobState.RUNNING
-                yield {"progress": 60 if running else 20, "message": shown}
+        while self.launch:
+            told = news.tell(self)
+            if told["news"] != shown:
+                shown = told["news"]
+                yield {"progress": told["percent"], "message": shown}
             await asyncio.sleep(0.5)
+
+
+async def _ask(configured: Any, *args: str) -> Any:
+    ask = import_item(configured) if isinstance(configured, str) else configured
+    answer = ask(*args)
+    return await answer if inspect.isawaitable(answer) else answer
 
 
 async def _apply_user_options(spawner: ClusterSpawner, options: Mapping[str, Any]) -> None:
     try:
         spawner._plan = await spawner.plan(options)
     except Refused as refused:
-        raise _exception(refused) from refused
-
-
-async def _options_form(spawner: ClusterSpawner) -> str:
-    terms = await spawner._terms()
-    try:
-        plan = wish.resolve({}, terms, spawner._offers(), spawner.name)
-    except Refused as refused:
-        return _templates.get_template("refused.html").render(sentence=refused.sentence)
-    return _templates.get_template("offers.html").render(
-        course=plan.terms, offers=wish.offers_of(plan.terms, spawner._offers()), chosen=plan.offer
-    )
-
-
-def _options_from_form(form: Mapping[str, list[str]]) -> dict[str, Any]:
-    try:
-        return wish.from_form(form)
-    except Refused as refused:
-        raise _exception(refused) from refused
-
-
-def _exception(error: LaunchError) -> SpawnException:
-    html = _templates.get_template("failure.html").render(error=error)
-    exception = SpawnException(
-        error.sentence, reason=error.reason, message_html=html, status_code=error.status
-    )
-    # The pages read these attributes where they don't know SpawnException.
-    exception.jupyterhub_message = error.sentence
-    exception.jupyterhub_html_message = html
-    return exception
+        metrics.refused(refused)
+        raise exception(refused) from refused

@@ -7,18 +7,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Refused
-from ..offers import Offer, Terms
+from ..offers import Account, Offer, Terms
 
 KNOWN = frozenset({"offer", "hours"})
 
 
+NOBODY = Account("")
+
+
 @dataclass(frozen=True)
 class Plan:
-    """A wish, granted: the offer, for how many hours, on which terms."""
+    """A wish, granted: the offer, for how many hours, on which terms, and under whose account.
+
+    The account comes last: it depends on the offer's cluster.
+    """
 
     offer: Offer
     hours: float
     terms: Terms
+    account: Account = NOBODY
 
 
 def offers_of(terms: Terms, offers: Mapping[str, Offer]) -> list[Offer]:

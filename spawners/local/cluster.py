@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -20,15 +21,18 @@ from typing import Any
 
 import psutil
 
-from ..errors import SubmitRefused
+from ..errors import Refused, SubmitRefused
 from ..jobs import Cluster, Job, JobId, JobSpec, JobState, SessionKey
 from ..names import folder_name
+from ..overview import Count, Node, Overview
 from ..unix import files
 
 # What a session gets of the hub's environment: nothing but where programs are.
 KEEP = ("PATH", "LANG", "LC_ALL", "TZ")
 # Seconds between asking a process to end and ending it.
 GRACE = 5.0
+# Seconds before its end at which a session is told by SIGUSR1, as Slurm does.
+NOTICE = 60.0
 
 
 class LocalCluster(Cluster):
@@ -48,7 +52,7 @@ class LocalCluster(Cluster):
     async def submit(self, spec: JobSpec) -> JobId:
         """See `Cluster.submit`."""
         home = self._home(spec.key)
-        log = files.log_file(self._state(spec.key), self._hub, spec.key.server)
+        log = files.log_file(self._state(spec.key), self._hub, spec.key.server, spec.attempt)
         try:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._jobs.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -56,7 +60,9 @@ class LocalCluster(Cluster):
                 self._state(spec.key),
                 self._hub,
                 spec.key.server,
-                {files.TOKEN: spec.token, files.SETTINGS: json.dumps(dict(spec.environment))},
+                spec.attempt,
+                {**spec.files, **files.of(spec.token, spec.environment)},
+                spec.inherit,
             )
             environment = {name: os.environ[name] for name in KEEP if name in os.environ}
             environment |= {"HOME": str(home), "LESESAL_SESSION_DIR": str(directory)}
@@ -71,14 +77,15 @@ class LocalCluster(Cluster):
                     start_new_session=True,
                 )
         except OSError as error:
-            files.remove(self._state(spec.key), self._hub, spec.key.server)
+            files.remove(self._state(spec.key), self._hub, spec.key.server, spec.attempt)
             raise SubmitRefused(
                 f"This machine could not start the session: {error.strerror}.", str(error)
             ) from error
         return self._record(process, spec)
 
     async def snapshot(self) -> Mapping[JobId, Job]:
-        """See `Cluster.snapshot`. Also ends what ran past its time, as a real cluster does."""
+        """See `Cluster.snapshot`. Also ends what ran past its time, as a real cluster does, and
+        tells before."""
         jobs = {}
         for record in sorted(self._jobs.glob("*.json")):
             try:
@@ -91,6 +98,15 @@ class LocalCluster(Cluster):
                 fields["reason"] = "TimeLimit"
                 _write(record, fields)
                 job = self._job(record.stem, fields)
+            elif (
+                job.state is JobState.RUNNING
+                and time.time() > fields["ends"] - NOTICE
+                # Once for each end: it may be moved.
+                and fields.get("told") != fields["ends"]
+                and _tell(job.id)
+            ):
+                fields["told"] = fields["ends"]
+                _write(record, fields)
             jobs[job.id] = job
         return jobs
 
@@ -110,9 +126,9 @@ class LocalCluster(Cluster):
         if ours := self._ours.get(job):
             await ours.wait()
 
-    async def log_tail(self, key: SessionKey, username: str, lines: int = 20) -> str:
+    async def log_tail(self, key: SessionKey, attempt: int, username: str, lines: int = 20) -> str:
         """See `Cluster.log_tail`."""
-        return files.log_tail(self._state(key), self._hub, key.server, lines)
+        return files.log_tail(self._state(key), self._hub, key.server, attempt, lines)
 
     async def forget(self, key: SessionKey, username: str) -> None:
         """See `Cluster.forget`."""
@@ -122,6 +138,31 @@ class LocalCluster(Cluster):
                 (self._jobs / f"{id_}.json").unlink(missing_ok=True)
                 self._ours.pop(id_, None)
 
+    async def extend(self, job: JobId, username: str, hours: float) -> None:
+        """See `Cluster.extend`."""
+        if _process(job) is None:
+            raise Refused("This session has ended. Start it again.")
+        record = self._jobs / f"{job}.json"
+        fields = json.loads(record.read_text(encoding="utf-8"))
+        fields["ends"] += hours * 3600
+        _write(record, fields)
+
+    async def overview(self) -> Overview:
+        """See `Cluster.overview`: one machine; its GPUs are not told."""
+        cores, memory = os.cpu_count() or 1, psutil.virtual_memory()
+        node = Node(
+            name="127.0.0.1",
+            partitions=(),
+            up=True,
+            cpus=Count(cores, cores),
+            memory_mb=Count(memory.available // 2**20, memory.total // 2**20),
+        )
+        return Overview(nodes=(node,), at=time.time())
+
+    async def expected_start(self, spec: JobSpec) -> float | None:
+        """See `Cluster.expected_start`: it starts whatever it is asked for, at once."""
+        return time.time()
+
     def _record(self, process: asyncio.subprocess.Process, spec: JobSpec) -> JobId:
         # A pid alone can be another process tomorrow; with its start time it can't.
         created = psutil.Process(process.pid).create_time()
@@ -129,7 +170,12 @@ class LocalCluster(Cluster):
         self._ours[job] = process
         _write(
             self._jobs / f"{job}.json",
-            {"key": asdict(spec.key), "ends": time.time() + spec.hours * 3600, "reason": ""},
+            {
+                "key": asdict(spec.key),
+                "attempt": spec.attempt,
+                "ends": time.time() + spec.hours * 3600,
+                "reason": "",
+            },
         )
         return job
 
@@ -150,6 +196,9 @@ class LocalCluster(Cluster):
             node="127.0.0.1",
             exit_code=code,
             ends=fields["ends"],
+            attempt=fields["attempt"],
+            submitted=_created(id_),
+            starts=_created(id_),
         )
 
     def _home(self, key: SessionKey) -> Path:
@@ -169,6 +218,25 @@ def _process(job: JobId) -> psutil.Process | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else process
     except psutil.NoSuchProcess:
         return None
+
+
+def _tell(job: JobId) -> bool:
+    """Announce the end; False when the session does not listen yet: it would be killed by that."""
+    try:
+        process = psutil.Process(int(job.split("-")[0]))
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii", errors="replace")
+        # A bit for each signal that has a handler (proc_pid_status(5)).
+        [caught] = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
+        listens = bool(int(caught, 16) >> (signal.SIGUSR1 - 1) & 1)
+        if listens:
+            process.send_signal(signal.SIGUSR1)
+    except (OSError, psutil.NoSuchProcess):  # it has ended just now
+        return False
+    return listens
+
+
+def _created(job: JobId) -> float:
+    return int(job.split("-")[1]) / 100
 
 
 def _write(path: Path, fields: Mapping[str, Any]) -> None:

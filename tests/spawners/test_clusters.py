@@ -6,15 +6,16 @@ import json
 import os
 import stat
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
-from places import Place, local_place, slurm_place
+from places import HUB, Place, local_place, slurm_place
 
-from spawners.errors import SubmitRefused
+from spawners.errors import Refused, SubmitRefused
 from spawners.jobs import Job, JobId, JobState
 
 TOKEN = "0123456789abcdef" * 2
@@ -54,11 +55,14 @@ async def until(place: Place, job: JobId, wanted: Callable[[Job | None], bool]) 
             await asyncio.sleep(0.1)
 
 
+async def log(place: Place, lines: int = 20) -> str:
+    spec = place.spec
+    return await place.cluster.log_tail(spec.key, spec.attempt, spec.username, lines)
+
+
 async def printed(place: Place, lines: int = 20) -> str:
     async with asyncio.timeout(30):
-        while not (
-            text := await place.cluster.log_tail(place.spec.key, place.spec.username, lines)
-        ):
+        while not (text := await log(place, lines)):
             await asyncio.sleep(0.1)
     return text
 
@@ -90,17 +94,21 @@ async def test_a_session_finds_its_token_in_a_private_file_and_nowhere_else(plac
     assert found["leaks"] == []
     assert found["cwd"] == found["home"]
     await end(place, job)
-    assert not Path(found["folder"]).exists()
+    assert Path(found["folder"]).parts[-3:] == (HUB, "ai-foundations", "1")
+    assert not Path(found["folder"]).parent.exists()
 
 
 async def test_a_job_is_seen_with_its_key_while_it_runs(place: Place) -> None:
     job = await place.cluster.submit(place.running("import time; time.sleep(120)"))
     seen = await until(place, job, lambda seen: bool(seen and seen.state is JobState.RUNNING))
     assert seen is not None
-    assert seen.key == place.spec.key
+    assert (seen.key, seen.attempt) == (place.spec.key, 1)
     assert seen.node in place.node
     assert seen.exit_code is None
-    assert seen.ends is not None
+    assert seen.starts is not None
+    assert seen.submitted is not None
+    assert seen.submitted <= seen.starts <= time.time()
+    assert seen.ends == pytest.approx(seen.starts + 3600, abs=5)
     await end(place, job)
 
 
@@ -111,7 +119,7 @@ async def test_a_job_that_fails_tells_its_exit_code_and_its_last_words(place: Pl
     seen = await until(place, job, lambda seen: bool(seen and seen.state is JobState.ENDED))
     assert seen is not None
     assert seen.exit_code == 3
-    assert await place.cluster.log_tail(place.spec.key, place.spec.username, lines=1) == "two\n"
+    assert await log(place, lines=1) == "two\n"
     await place.cluster.forget(place.spec.key, place.spec.username)
 
 
@@ -156,6 +164,47 @@ async def test_a_program_that_is_not_there_leaves_nothing_behind(place: Place) -
         assert seen.exit_code in {126, 127}
         assert "/nowhere/lesesal-session" in await printed(place)
         await place.cluster.forget(place.spec.key, place.spec.username)
+
+
+async def test_two_attempts_of_a_session_have_their_own_files_and_logs(place: Place) -> None:
+    first = place.running("print('first', flush=True); import time; time.sleep(120)")
+    second = replace(place.running("print('second')"), attempt=2)
+    jobs = [await place.cluster.submit(spec) for spec in (first, second)]
+    assert await printed(place) == "first\n"
+    ended = await until(place, jobs[1], lambda seen: bool(seen and seen.state is JobState.ENDED))
+    assert ended is not None
+    assert (ended.key, ended.attempt) == (place.spec.key, 2)
+    assert await place.cluster.log_tail(second.key, 2, second.username) == "second\n"
+    assert await log(place) == "first\n"
+    await end(place, jobs[0])
+
+
+async def test_a_session_that_is_given_more_time_ends_later(place: Place) -> None:
+    job = await place.cluster.submit(place.running("import time; time.sleep(120)"))
+    seen = await until(place, job, lambda seen: bool(seen and seen.state is JobState.RUNNING))
+    assert seen is not None
+    await place.cluster.extend(job, place.spec.username, 1.5)
+    later = (await place.cluster.snapshot())[job]
+    assert seen.ends is not None
+    assert later == replace(seen, ends=seen.ends + 5400)
+    await end(place, job)
+    with pytest.raises(Refused) as refused:
+        await place.cluster.extend(job, place.spec.username, 1.5)
+    assert refused.value.sentence == "This session has ended. Start it again."
+
+
+async def test_the_whole_cluster_is_told_and_that_a_small_session_could_start(
+    place: Place,
+) -> None:
+    look = await place.cluster.overview()
+    assert tuple(node.name for node in look.nodes) == place.node
+    assert all(0 < node.memory_mb.free <= node.memory_mb.total for node in look.nodes)
+    assert all(0 < node.cpus.free <= node.cpus.total for node in look.nodes)
+    assert look.at == pytest.approx(time.time(), abs=30)
+    assert look.could_start_now(place.spec.offer)
+    assert await place.cluster.expected_start(place.spec) == pytest.approx(time.time(), abs=30)
+    assert place.spec.key not in [job.key for job in (await place.cluster.snapshot()).values()
+                                  if job.alive]  # fmt: skip
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="Only root can mount a file system to fill.")

@@ -4,20 +4,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spawners.jobs import SessionKey
+from spawners.jobs import SessionKey, read_comment, write_comment
 
 
-@given(st.text(min_size=1), st.text(min_size=1), st.text(min_size=1))
-def test_a_key_survives_its_comment(hub: str, user: str, server: str) -> None:
+@given(st.text(min_size=1), st.text(min_size=1), st.text(min_size=1), st.integers(min_value=1))
+def test_whose_a_job_is_survives_its_comment(
+    hub: str, user: str, server: str, attempt: int
+) -> None:
     key = SessionKey(hub, user, server)
-    comment = key.comment()
-    assert SessionKey.from_comment(comment) == key
+    comment = write_comment(key, attempt)
+    assert read_comment(comment) == (key, attempt)
     assert not set(comment) & set("| \n\t,;'\"")
 
 
 @pytest.mark.parametrize(
     "comment",
-    ["", "(null)", "somebody's own", "hub=a&user=b", "hub=a&hub=b&user=c&server=d"],
+    [
+        "",
+        "(null)",
+        "somebody's own",
+        "hub=a&user=b&server=c",
+        "hub=a&hub=b&user=c&server=d&attempt=1",
+        "hub=a&user=b&server=c&attempt=one",
+    ],
 )
 def test_other_comments_are_no_keys(comment: str) -> None:
-    assert SessionKey.from_comment(comment) is None
+    assert read_comment(comment) is None

@@ -1,6 +1,7 @@
 """One look serves everybody who waits, and nobody waits for ever."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -63,7 +64,7 @@ async def test_silence_reaches_all_who_waited_and_the_next_look_may_succeed() ->
     answers = await asyncio.gather(watcher.next(), watcher.next(), return_exceptions=True)
     assert [type(answer) for answer in answers] == [ClusterSilent, ClusterSilent]
     cluster.silent = False
-    assert (await watcher.next()).jobs == {}
+    assert (await watcher.next()).seen == {}
 
 
 async def test_hurrying_is_answered_before_the_interval_but_not_without_bound() -> None:
@@ -94,3 +95,47 @@ async def test_a_silent_cluster_is_left_in_peace_also_by_those_who_come_in_turn(
     # Rests of 2, 4 and 8 intervals lie between the four looks.
     assert asyncio.get_running_loop().time() - began >= 14 * 0.05
     assert cluster.asked == 4
+
+
+async def test_a_glance_waits_for_nothing_and_brings_a_look_about() -> None:
+    cluster = Counted()
+    watcher = Watcher(cluster.look, interval=0.01)
+    assert watcher.glance(max_age=1) is None
+    await watcher.next()
+    assert watcher.glance(max_age=60) == {}
+    assert cluster.asked == 1
+
+
+async def test_silence_is_told_with_its_beginning_until_it_ends() -> None:
+    cluster = Counted()
+    watcher = Watcher(cluster.look, interval=0.01)
+    await watcher.next()
+    assert watcher.silent_since is None
+    cluster.silent = True
+    before = time.time()
+    for _ in range(2):
+        with pytest.raises(ClusterSilent):
+            await watcher.next(hurry=True)
+    assert watcher.silent_since is not None
+    assert before <= watcher.silent_since <= before + 0.2
+    assert watcher.failures == 2
+    cluster.silent = False
+    await watcher.next(hurry=True)
+    assert watcher.silent_since is None
+
+
+async def test_a_cluster_that_hangs_counts_as_silent_before_the_look_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("spawners.watcher.PATIENCE", 0.05)
+
+    async def hangs() -> dict[JobId, Job]:
+        await asyncio.sleep(60)
+        return {}
+
+    watcher = Watcher(hangs, interval=0.01)
+    look = asyncio.ensure_future(watcher.next())
+    async with asyncio.timeout(5):
+        while watcher.silent_since is None:
+            await asyncio.sleep(0.01)
+    look.cancel()

@@ -23,7 +23,7 @@ c.ClusterSpawner.offers = {{
 }}
 c.ClusterSpawner.cmd = {cmd}
 c.ClusterSpawner.default_url = "/lab"
-c.ClusterSpawner.boot_timeout = 20
+c.ClusterSpawner.start_timeout = 20
 c.JupyterHub.log_level = "DEBUG"
 c.Spawner.debug = True
 """
@@ -51,7 +51,7 @@ def state_folder(hub: Hub, user: str) -> Path:
 
 
 def session_token(hub: Hub, user: str) -> str:
-    return (state_folder(hub, user) / "sessions" / "test" / "ai" / "token").read_text()
+    return (state_folder(hub, user) / "sessions" / "test" / "ai" / "1" / "token").read_text()
 
 
 def test_a_session_starts_says_what_it_was_given_and_ends_without_a_trace(
@@ -72,7 +72,7 @@ def test_a_session_starts_says_what_it_was_given_and_ends_without_a_trace(
     assert token not in json.dumps([process.environ(), process.cmdline()])
     assert hub.api("GET", "user", token=token).json()["name"] == user
     assert token not in hub.log.read_text()
-    log = state_folder(hub, user) / "logs" / "test" / "ai.log"
+    log = state_folder(hub, user) / "logs" / "test" / "ai.1.log"
     assert token not in log.read_text()
 
     assert hub.api("DELETE", f"users/{user}/servers/ai").status_code in {202, 204}
@@ -136,7 +136,7 @@ def test_a_session_reports_once_and_nobody_else_reports(hub: Hub, user: str) -> 
     own = hub.api("POST", f"users/{user}/tokens", json={}).json()["token"]
     # The session has reported already; a person's token and a service's are no session's.
     for token in (session_token(hub, user), own, hub.token, "no-token"):
-        answer = hub.api("POST", "session", token=token, json={"port": 40123})
+        answer = hub.api("POST", "session", token=token, json={"port": 40123, "attempt": 1})
         assert answer.status_code == 403
     assert httpx.post(f"{hub.api_url}/session", json={"port": 40123}).status_code == 403
 
@@ -150,8 +150,10 @@ api = json.loads((folder / "session.json").read_text())["JUPYTERHUB_API_URL"]
 def post(body):
     return urllib3.request("POST", api + "/session", body=body,
         headers={"Authorization": "token " + token}, retries=False).status
-bad = ['{"port": 80}', '{"port": 70000}', '{"port": "40123"}', '{"port": true}', '[]', 'no json',
-       '{"port": 40123, "cmd": ["id"]}', '{"cmd": ["id"]}', '{"job_id": "1"}']
+bad = ['{"port": 80, "attempt": 1}', '{"port": 70000, "attempt": 1}', '[]', 'no json',
+       '{"port": "40123", "attempt": 1}', '{"port": true, "attempt": 1}', '{"port": 40123}',
+       '{"port": 40123, "attempt": 2}', '{"port": 40123, "attempt": 1, "cmd": ["id"]}',
+       '{"cmd": ["id"]}', '{"job_id": "1"}']
 print(json.dumps([post(body) for body in bad]), flush=True)
 sys.exit(7)
 """
@@ -160,7 +162,7 @@ sys.exit(7)
 def failing_hub(folder: Path, program: str) -> str:
     cmd = [sys.executable, "-c", program]
     return CONFIG.format(root=folder / "local", cmd=cmd).replace(
-        "boot_timeout = 20", "boot_timeout = 3"
+        "start_timeout = 20", "start_timeout = 3"
     )
 
 
@@ -168,11 +170,11 @@ def test_a_starting_session_can_set_its_port_and_nothing_else(tmp_path: Path) ->
     with running_hub(tmp_path, failing_hub(tmp_path, PRYING)) as hub:
         hub.api("POST", "users/kim")
         answer = hub.api("POST", "users/kim/servers/ai", json={})
-        log = state_folder(hub, "kim") / "logs" / "test" / "ai.log"
-        assert json.loads(log.read_text()) == [403] * 9
+        log = state_folder(hub, "kim") / "logs" / "test" / "ai.1.log"
+        assert json.loads(log.read_text()) == [403] * 11
         # And its end is told, with its exit code, instead of a timeout.
         assert answer.json()["message"] == (
-            "The session ended: its program stopped with exit code 7 before it could be used."
+            "The session ended: its program stopped with exit code 7."
         )
         assert not (state_folder(hub, "kim") / "sessions" / "test" / "ai").exists()
 
@@ -200,7 +202,7 @@ def test_only_who_may_read_a_server_is_told_its_news(hub: Hub, user: str) -> Non
         for name in (user, other)
     }
     told = hub.api("GET", f"session/{user}/ai", token=tokens[user])
-    assert (told.status_code, told.json()) == (200, {"news": "", "pending": False})
+    assert (told.status_code, told.json()["phase"]) == (200, "running")
     for path, token in (
         (f"session/{user}/ai", tokens[other]),
         (f"session/{user}/none", tokens[user]),

@@ -1,0 +1,65 @@
+"""What the hub does by itself, as long as it runs: ends jobs that no session owns."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from jupyterhub.app import JupyterHub
+
+from ..errors import LaunchError
+from ..jobs import Job
+from ..keeper import Keeper
+from ..watcher import Watched
+from . import held, metrics
+
+if TYPE_CHECKING:
+    from .spawner import ClusterSpawner
+
+# Seconds from one look for orphans to the next, at most; while there are sessions they share it.
+INTERVAL = 15.0
+# The loop itself holds tasks weakly.
+_running: set[asyncio.Task[None]] = set()
+
+
+def start(spawner: ClusterSpawner) -> None:
+    """Begin with the hub's first spawner; nothing when it runs already, or outside a hub.
+
+    JupyterHub has no other moment for a spawner class. A hub that starts again makes a spawner for
+    each session of its database before it serves, and the home page asks for one.
+    """
+    if not _running and JupyterHub.initialized():
+        _running.add(asyncio.get_running_loop().create_task(_keep(spawner)))
+
+
+async def _keep(site: ClusterSpawner) -> None:
+    """Look at every configured cluster, for as long as the hub runs."""
+    keepers = {name: Keeper(site.orphan_grace) for name in site.clusters}
+    while True:
+        for name, keeper in keepers.items():
+            try:
+                await _look(site.watched(name), keeper)
+            except LaunchError as error:
+                site.log.warning("Looking for jobs without a session on %s: %s", name, error)
+            except Exception:
+                site.log.exception("Looking for jobs without a session on %s", name)
+        await asyncio.sleep(min(INTERVAL, site.orphan_grace))
+
+
+async def _look(watched: Watched, keeper: Keeper) -> None:
+    look = await watched.jobs.fresh(max_age=1.0)
+    for job in keeper.orphans(look.seen.values(), _owned, time.monotonic()):
+        JupyterHub.instance().log.warning(
+            "Job %s on %s belongs to no session (%s); ending it", job.id, watched.name, job.key
+        )
+        metrics.ORPHANS.labels(cluster=watched.name).inc()
+        await watched.cluster.cancel(job.id, job.username or job.key.user)
+
+
+def _owned(job: Job) -> bool:
+    return any(
+        (spawner.user.name, spawner.name) == (job.key.user, job.key.server)
+        and spawner.session.owns(job.id)
+        for spawner in held.sessions()
+    )

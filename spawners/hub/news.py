@@ -1,0 +1,199 @@
+"""What there is to tell of a session: the JSON that the pages and the session itself ask for.
+
+docs/session-api.md describes the fields.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..jobs import Job, JobId, JobState
+from ..launch import Bid, Launch, Phase
+from ..overview import Overview
+from . import changes
+from .state import SessionState
+
+if TYPE_CHECKING:
+    from .spawner import ClusterSpawner
+
+# Seconds that what is told of the queue may be old.
+QUEUE_AGE = 15.0
+Told = dict[str, Any]
+
+_NOTHING: Told = {
+    "pending": False,
+    "ready": False,
+    "phase": "none",
+    "news": "",
+    "percent": 0,
+    "offer": "",
+    "waited": None,
+    "reason": "",
+    "place": None,
+    "queue_length": None,
+    "place_in_course": None,
+    "expected": None,
+    "silent_since": None,
+    "notes": [],
+    "others": [],
+    "switching_to": None,
+    "ends": None,
+    "more": None,
+    "last": None,
+}
+
+
+def of_state(session: SessionState) -> Told:
+    """Of a session that is not there, from what the database keeps."""
+    last = session.last
+    return _NOTHING | {
+        "phase": "ended" if last else "none",
+        "last": last.model_dump() if last else None,
+    }
+
+
+def tell(spawner: ClusterSpawner) -> Told:
+    """Of a session that the hub holds; nothing is waited for."""
+    session, launch = spawner.session, spawner.launch
+    told = of_state(session) | {
+        "pending": bool(spawner.pending),
+        "ready": spawner.ready,
+    }
+    if launch is not None:
+        return told | _on_its_way(spawner, launch)
+    if session.up is None:
+        return told
+    noted = session.bid(session.up.attempt)
+    watched = spawner.watched(noted.cluster)
+    jobs = watched.jobs.glance(max_age=60.0) or {}
+    job = jobs.get(noted.job)
+    return told | {
+        "phase": "running",
+        "offer": noted.title,
+        "ends": job.ends if job else None,
+        "silent_since": watched.jobs.silent_since,
+        "notes": session.notes,
+    }
+
+
+async def tell_all(spawner: ClusterSpawner) -> Told:
+    """The same, with what takes a question: other offers, and whether there may be more time."""
+    told = tell(spawner)
+    if spawner.launch is not None and told["phase"] == "waiting":
+        told["others"] = await _others(spawner, spawner.launch)
+    if spawner.session.up is not None and spawner.ready:
+        hours = await changes.allowed(spawner)
+        how = "follow" if len(spawner.session.bids) > 1 else "extend"
+        told["more"] = {"hours": hours, "how": how} if hours > 0 else None
+    return told
+
+
+def _on_its_way(spawner: ClusterSpawner, launch: Launch) -> Told:
+    bid = launch.leading
+    silent = bid.watched.jobs.silent_since
+    others = [each for each in launch.bids if each is not launch.bids[0]]
+    told: Told = {
+        "phase": bid.phase.value,
+        "offer": launch.bids[0].spec.offer.title,
+        "notes": list(launch.notes),
+        "silent_since": silent,
+        "switching_to": others[-1].spec.offer.title if others else None,
+    }
+    if bid.phase is Phase.WAITING:
+        told |= _in_the_queue(launch, launch.bids[0])
+        if launch.returning:
+            told["phase"] = "returning"
+    return told | {"news": _sentence(launch, bid, told), "percent": _percent(launch, bid, told)}
+
+
+def _in_the_queue(launch: Launch, bid: Bid) -> Told:
+    """Place, reason and expected start of a bid that waits."""
+    now = time.time()
+    job = bid.job
+    overview = bid.watched.overview.glance(max_age=QUEUE_AGE) or Overview()
+    jobs = bid.watched.jobs.glance(max_age=QUEUE_AGE) or {}
+    place = overview.place(bid.id)
+    if place is not None:
+        launch.first_place = max(launch.first_place, place)
+    return {
+        "waited": int(now - bid.since),
+        "reason": (job.why or job.reason) if job else "",
+        "place": place,
+        "queue_length": _length(overview, bid.id),
+        "place_in_course": _place_in_course(bid, overview, jobs),
+        "expected": expected(job.starts, now) if job and job.starts else None,
+    }
+
+
+def expected(starts: float, now: float) -> list[float]:
+    """From when to when a job may start, from the one time that the cluster plans for it.
+
+    A scheduler plans as if all jobs before it used all their time. Most end earlier, so its time is
+    the late end, and half of the way to it the early one.
+    """
+    late = max(starts, now)
+    return [now + (late - now) / 2, late]
+
+
+def _length(overview: Overview, job: JobId) -> int | None:
+    partitions = {waiting.partition for waiting in overview.queue if waiting.id == job}
+    if not partitions:
+        return None
+    return len({each.id for each in overview.queue if each.partition in partitions})
+
+
+def _place_in_course(bid: Bid, overview: Overview, jobs: Mapping[JobId, Job]) -> int | None:
+    """The place among the sessions of the same course in the same queue."""
+    course = {
+        job.id
+        for job in jobs.values()
+        if job.key.server == bid.spec.key.server and job.state is JobState.WAITING
+    }
+    order = dict.fromkeys(each.id for each in overview.queue if each.id in course)
+    return list(order).index(bid.id) + 1 if bid.id in order else None
+
+
+def _sentence(launch: Launch, bid: Bid, told: Told) -> str:
+    if told["silent_since"] is not None:
+        return "The cluster does not answer at the moment. Nothing is lost; we keep asking."
+    if bid.phase is Phase.SUBMITTING:
+        return "Asking the cluster for a session"
+    if bid.phase is Phase.WAITING:
+        if bid.job is None:
+            return "In the queue"
+        reason = told["reason"] or "waiting for its turn"
+        if launch.returning:
+            return f"Your session is coming back: {reason}"
+        return f"In the queue: {reason}"
+    if bid.phase is Phase.BOOTING and bid.job:
+        return f"Your session is starting on {bid.job.node}"
+    return "Your notebook is being opened"
+
+
+def _percent(launch: Launch, bid: Bid, told: Told) -> int:
+    """How far it is: the queue is the first half, and moves with the place in it."""
+    if bid.phase is Phase.WAITING:
+        place, first = told["place"], launch.first_place
+        passed = (first - place) / first if place and first else 0.0
+        return round(10 + 40 * passed)
+    return {Phase.SUBMITTING: 5, Phase.BOOTING: 65, Phase.OPENING: 85}[bid.phase]
+
+
+async def _others(spawner: ClusterSpawner, launch: Launch) -> list[dict[str, str]]:
+    """Offers that could start now, and are not asked for yet."""
+    terms = await spawner.find_terms()
+    if terms is None:
+        return []
+    offers = spawner.find_offers(terms)
+    asked = {bid.spec.offer.name for bid in launch.bids}
+    found = []
+    for name in terms.offers:
+        if name in asked or name not in offers:
+            continue
+        overview = spawner.watched(offers[name].cluster).overview.glance(max_age=QUEUE_AGE)
+        free = overview is not None and overview.could_start_now(offers[name])
+        if free and await spawner.may(name):
+            found.append({"offer": name, "title": offers[name].title})
+    return found

@@ -1,0 +1,16 @@
+// How and why the last session ended, when the hub knows.
+require(["jhapi"], (JHAPI) => {
+  const place = document.getElementById("lesesal-last");
+  const part = (name) => place.querySelector(`[data-part="${name}"]`);
+  new JHAPI(window.jhdata.base_url).api_request(`session/${place.dataset.user}/${place.dataset.server}`, {
+    success: ({ last }) => {
+      if (!last) { return; }
+      part("sentence").textContent = last.sentence;
+      part("when").textContent = `${window.lesesal.clock(last.at)} · Your files are safe.`;
+      part("detail").textContent = last.detail;
+      place.querySelector("details").hidden = !last.detail;
+      document.getElementById("start").textContent = "Start again";
+    },
+    error: () => {}, // the page already says what is certain
+  });
+});

@@ -1,0 +1,108 @@
+"""What the hub's database keeps of a session, so that a hub that starts again finds all of it."""
+
+from __future__ import annotations
+
+import time
+
+from pydantic import BaseModel, Field
+
+from ..errors import LaunchError
+
+
+class BidState(BaseModel):
+    """One job of the session.
+
+    Attributes:
+        attempt: its number, from 1.
+        cluster: the configured cluster's name.
+        offer: the offer's name.
+        title: the offer's title, which stays when the offer goes.
+        hours: what was asked for.
+        username: the Unix account.
+        job: the cluster's id; empty until the cluster has said it.
+        port: what the session has reported; None before.
+        since: when it was submitted, in seconds since 1970.
+    """
+
+    attempt: int
+    cluster: str
+    offer: str
+    title: str
+    hours: float
+    username: str
+    job: str = ""
+    port: int | None = None
+    since: float
+
+
+class UpState(BaseModel):
+    """Which bid is the session now, and where it listens.
+
+    Attributes:
+        attempt: the bid.
+        node: the host.
+        port: where it listens.
+        restarts: how often the cluster had started the job anew by then; more is another start.
+    """
+
+    attempt: int
+    node: str
+    port: int
+    restarts: int
+
+
+class LastState(BaseModel):
+    """How the latest session of this server ended.
+
+    Attributes:
+        at: in seconds since 1970.
+        sentence: how and why.
+        detail: the cluster's words or the log's tail; may be empty.
+    """
+
+    at: float
+    sentence: str
+    detail: str = ""
+
+
+class SessionState(BaseModel):
+    """A session.
+
+    Attributes:
+        token: the id of the session's token in the hub's database; not the token.
+        bids: its jobs; none when there is no session.
+        up: None until it could be used.
+        gpus: how many GPUs it counts for.
+        added_hours: by how much it was lengthened.
+        notes: what its person should know of it, as sentences.
+        last: how the session before ended, or how this one fails; None without either.
+        failing: whether `last` is about this one: what is told of its job's end adds nothing.
+    """
+
+    token: str = ""
+    bids: list[BidState] = Field(default_factory=list)
+    up: UpState | None = None
+    gpus: int = 0
+    added_hours: float = 0.0
+    notes: list[str] = Field(default_factory=list)
+    last: LastState | None = None
+    failing: bool = False
+
+    def bid(self, attempt: int) -> BidState:
+        """The bid of this number."""
+        return next(bid for bid in self.bids if bid.attempt == attempt)
+
+    def owns(self, job: str) -> bool:
+        """Whether this job is the session's, or may turn out to be."""
+        return any(bid.job in (job, "") for bid in self.bids)
+
+    def fails(self, error: LaunchError) -> None:
+        """Note why it does not come up; its jobs are still to be ended."""
+        self.last = LastState(at=time.time(), sentence=error.sentence, detail=error.detail)
+        self.failing = True
+
+    def ended(self, at: float, sentence: str, detail: str = "") -> SessionState:
+        """What is left when the session has ended."""
+        if self.failing:
+            return SessionState(last=self.last)
+        return SessionState(last=LastState(at=at, sentence=sentence, detail=detail))
