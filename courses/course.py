@@ -53,6 +53,22 @@ class Assignment:
 
 
 @dataclass(frozen=True)
+class ClassHours:
+    """Hours in which something is kept for the course on the cluster.
+
+    Attributes:
+        starts, ends: with a time zone.
+        reservation: the name of the cluster's reservation; empty for none.
+        qos: the service level of sessions in these hours; empty for none.
+    """
+
+    starts: datetime
+    ends: datetime
+    reservation: str = ""
+    qos: str = ""
+
+
+@dataclass(frozen=True)
 class Course:
     """A course as ``course.toml`` describes it.
 
@@ -63,6 +79,7 @@ class Course:
         offers: names of the kinds of session that its people may have; the first is the default.
         timezone: the IANA zone in which its deadlines are shown, ``"Europe/Oslo"``.
         assignments: in the order of the file.
+        classes: hours with a reservation or a QOS, in the order of the file.
     """
 
     slug: str
@@ -71,6 +88,7 @@ class Course:
     offers: tuple[str, ...]
     timezone: str
     assignments: tuple[Assignment, ...] = ()
+    classes: tuple[ClassHours, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import ErrorDetails
 
 from courses import names
-from courses.course import DEFAULT_MAX_BYTES, Assignment, Course, LateRule
+from courses.course import DEFAULT_MAX_BYTES, Assignment, ClassHours, Course, LateRule
 from courses.errors import BadName
 
 _EXAMPLE_DUE = "2026-11-27T23:59:00+01:00"
@@ -69,6 +69,37 @@ class AssignmentModel(BaseModel):
         return Assignment(self.name, self.title, self.due, self.late, self.max_bytes)
 
 
+def _moment(value: Any) -> Any:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    raise ValueError(f"needs day, time and offset from UTC, without quotes, like {_EXAMPLE_DUE}.")
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+# What Slurm takes as a name.
+Word = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9_.-]*$")]
+
+
+class ClassModel(BaseModel):
+    """One ``[[classes]]`` table."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    starts: Moment
+    ends: Moment
+    reservation: Word = ""
+    qos: Word = ""
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        if self.ends <= self.starts:
+            raise ValueError("ends before it starts. Exchange the two.")
+        return self
+
+    def value(self) -> ClassHours:
+        return ClassHours(self.starts, self.ends, self.reservation, self.qos)
+
+
 class CourseModel(BaseModel):
     """The whole file."""
 
@@ -80,6 +111,7 @@ class CourseModel(BaseModel):
     offers: Annotated[list[Text], Field(min_length=1)]
     timezone: Annotated[Text, BeforeValidator(_zone)]
     assignments: list[AssignmentModel] = []
+    classes: list[ClassModel] = []
 
     def value(self) -> Course:
         return Course(
@@ -89,6 +121,7 @@ class CourseModel(BaseModel):
             offers=tuple(self.offers),
             timezone=self.timezone,
             assignments=tuple(assignment.value() for assignment in self.assignments),
+            classes=tuple(each.value() for each in self.classes),
         )
 
 
@@ -110,8 +143,10 @@ def sentence(error: ErrorDetails) -> str:
             return f"must be more than {context['gt']}."
         case "less_than_equal":
             return f"must be at most {context['le']}."
-        case "list_type" if error["loc"][-1] == "assignments":
-            return "must be tables, each under a line [[assignments]]."
+        case "list_type" if error["loc"][-1] in ("assignments", "classes"):
+            return f"must be tables, each under a line [[{error['loc'][-1]}]]."
+        case "string_pattern_mismatch":
+            return "may have letters, digits, dots, dashes and underscores."
         case "list_type":
             return 'must be a list, like ["cpu-small"].'
         case "enum":

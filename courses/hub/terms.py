@@ -12,7 +12,7 @@ from courses.errors import NotFound
 from courses.store import default_url, people
 from courses.store.courses import get_course
 from courses.store.database import connect
-from spawners.offers import Terms
+from spawners.offers import ClassTime, Terms
 
 
 class StoreTerms:
@@ -55,4 +55,8 @@ class StoreTerms:
             if "no such table" in str(error.orig):
                 return None
             raise
-        return Terms(course.slug, course.title, course.offers, role.value)
+        classes = tuple(
+            ClassTime(each.starts.timestamp(), each.ends.timestamp(), each.reservation, each.qos)
+            for each in course.classes
+        )
+        return Terms(course.slug, course.title, course.offers, role.value, classes)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from courses.course import Assignment, Course, LateRule
+from courses.course import Assignment, ClassHours, Course, LateRule
 from courses.errors import NotFound
 from courses.store.audit import note
 from courses.store.base import Base, Moment
@@ -24,6 +25,7 @@ class CourseRow(Base):
     summary: Mapped[str]
     offers: Mapped[list[str]] = mapped_column(JSON)
     timezone: Mapped[str]
+    classes: Mapped[list[dict[str, str]]] = mapped_column(JSON)
     content: Mapped[str] = mapped_column(String(64))
     directory: Mapped[str] = mapped_column(String(64))
     synchronised: Mapped[datetime] = mapped_column(Moment)
@@ -101,6 +103,10 @@ def put_course(
         changes.append(f"content of {course.slug} changed")
     row.title, row.summary, row.timezone = course.title, course.summary, course.timezone
     row.offers = list(course.offers)
+    row.classes = [
+        asdict(each) | {"starts": each.starts.isoformat(), "ends": each.ends.isoformat()}
+        for each in course.classes
+    ]
     row.content, row.directory, row.synchronised = content, directory, at
     session.flush()
     changes += _put_assignments(session, row, course)
@@ -133,6 +139,11 @@ def _put_assignments(session: Session, row: CourseRow, course: Course) -> list[s
     return changes
 
 
+def _class(kept: dict[str, str]) -> ClassHours:
+    starts, ends = (datetime.fromisoformat(kept[name]) for name in ("starts", "ends"))
+    return ClassHours(starts, ends, kept["reservation"], kept["qos"])
+
+
 def _value(row: CourseRow) -> Course:
     return Course(
         slug=row.slug,
@@ -141,4 +152,5 @@ def _value(row: CourseRow) -> Course:
         offers=tuple(row.offers),
         timezone=row.timezone,
         assignments=tuple(each.value() for each in row.assignments if not each.withdrawn),
+        classes=tuple(_class(each) for each in row.classes),
     )

@@ -93,7 +93,7 @@ FIELDS = [
         'title = "Optics"',
         'title = "Optics"\nzzz = 1',
         "course.toml line 3, zzz: is not known. "
-        "Known are slug, title, summary, offers, timezone, assignments.",
+        "Known are slug, title, summary, offers, timezone, assignments, classes.",
     ),
     (
         'offers = ["cpu-small", "gpu-slice"]',
