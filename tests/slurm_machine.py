@@ -4,6 +4,7 @@
         slurm.add_users(["anna"])
         slurm.command("sbatch", "--gres=gpu:h100:1", "job.sh", user="anna")
 
+With `accounting=True` it has slurmdbd and a MariaDB too, and accounts, limits and QOS count.
 One whose starter crashed is stopped with `SlurmMachine.attach(directory).stop()`.
 """
 
@@ -16,17 +17,17 @@ import signal
 import socket
 import stat
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import jinja2
 import psutil
 from slurm import system
+from slurm.accounting import Accounting
 from slurm.system import ask
 
-NODES: Final = ("gpu1", "gpu2", "gpu3", "gpu4")
 MIG_CAPS: Final = (30, 39, 48, 57)
 """Minor numbers of the access files of a first card's first four small slices."""
 KILL_WAIT: Final = 5
@@ -36,6 +37,10 @@ LONGEST_PATH: Final = 64
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PROGRAMS: Final = {"munge": ("munged",), "slurm-wlm": ("slurmctld", "slurmd", "sbatch")}
 """Needed programs, by Debian package."""
+ACCOUNTING_PROGRAMS: Final = {
+    "slurmdbd": ("slurmdbd",),
+    "mariadb-server": ("mariadbd", "mariadb-install-db"),
+}
 TEMPLATES: Final = Path(__file__).parent / "slurm"
 
 
@@ -48,7 +53,7 @@ class _Daemon(NamedTuple):
     child: subprocess.Popen[bytes]
 
 
-class SlurmMachine:
+class SlurmMachine(Accounting):
     """One running Slurm: nodes gpu1 to gpu4; partitions gpu, cpu, down (waits), closed (refuses).
 
     gpu1 and gpu2 have `gpu:h100:2` and shards, gpu3 has `gpu:1g.10gb:4` (MIG), gpu4 no GPU. The
@@ -61,12 +66,18 @@ class SlurmMachine:
         self.conf = self.directory / "slurm.conf"
         self._started: list[_Daemon] = []
 
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes' names."""
+        return tuple(self._notes()["nodes"])
+
     @staticmethod
-    def missing() -> list[str]:
+    def missing(*, accounting: bool = False) -> list[str]:
         """Say what keeps a machine from running here; empty when nothing does."""
+        needed = {**PROGRAMS, **(ACCOUNTING_PROGRAMS if accounting else {})}
         sentences = [
             f"{program} is not installed (Debian package {package})."
-            for package, programs in PROGRAMS.items()
+            for package, programs in needed.items()
             for program in programs
             if shutil.which(program, path=PATH) is None
         ]
@@ -80,6 +91,8 @@ class SlurmMachine:
         directory: Path,
         *,
         cluster: str = "lesesal",
+        node_prefix: str = "gpu",
+        accounting: bool = False,
         cpus: int = 16,
         memory_mb: int = 64000,
         shards: int = 8,
@@ -87,15 +100,20 @@ class SlurmMachine:
     ) -> Self:
         """Start a machine in an empty or new directory; it is ready when this returns.
 
-        `cpus`, `memory_mb` and `shards` are per node and need not exist. `limit_memory` ends jobs
-        that use more than they asked for (OUT_OF_MEMORY); it takes the computer's memory cgroups
-        (v1), so only one machine can have it. A start that fails leaves nothing behind.
+        The nodes' names begin with `node_prefix`. `cpus`, `memory_mb` and `shards` are per node and
+        need not exist. With `accounting` only users with an association may submit (`Accounting`
+        says more). `limit_memory` ends jobs that use more than they asked for (OUT_OF_MEMORY); it
+        takes the computer's memory cgroups (v1), so only one machine can have it. A start that
+        fails leaves nothing behind.
         """
         machine = cls(directory)
-        machine._check(limit_memory=limit_memory)
+        machine._check(accounting=accounting, limit_memory=limit_memory)
         try:
-            ports = dict(zip(("slurmctld", *NODES), system.free_ports(5), strict=True))
+            nodes = [f"{node_prefix}{number}" for number in range(1, 5)]
+            listeners = ["slurmctld", *(["slurmdbd"] if accounting else []), *nodes]
+            ports = dict(zip(listeners, system.free_ports(len(listeners)), strict=True))
             values = {
+                "accounting": accounting,
                 "cluster": cluster,
                 "cpus": cpus,
                 "directory": machine.directory,
@@ -104,14 +122,18 @@ class SlurmMachine:
                 "limit_memory": limit_memory,
                 "memory_mb": memory_mb,
                 "mig_caps": MIG_CAPS,
+                "node_prefix": node_prefix,
+                "nodes": nodes,
                 "ports": ports,
                 "shards": shards,
             }
             machine._lay_out(values)
-            system.add_hosts(machine.directory, NODES)
+            system.add_hosts(machine.directory, nodes)
             machine._start_munge()
+            if accounting:
+                machine._start_accounting(cluster)
             machine.start_controller()
-            machine._start_nodes(NODES)
+            machine._start_nodes(nodes)
         except BaseException:
             machine.stop()
             raise
@@ -182,6 +204,17 @@ class SlurmMachine:
         """Stop slurmctld; jobs run on. Commands then try for some ten seconds, and fail."""
         self._end(lambda: self._daemons("slurmctld", "slurmscriptd"))
 
+    def hang_controller(self) -> None:
+        """Let slurmctld be there and answer nothing: commands wait for ten seconds, and fail.
+
+        What they asked for is done when it wakes: a job that sbatch could not submit is there then.
+        """
+        system.send(self._daemons("slurmctld"), signal.SIGSTOP)
+
+    def wake_controller(self) -> None:
+        """Let a hanging slurmctld go on."""
+        system.send(self._daemons("slurmctld"), signal.SIGCONT)
+
     def start_node(self, name: str) -> None:
         """Start a node's slurmd and wait until the controller counts on it."""
         self._start_nodes([name])
@@ -218,24 +251,61 @@ class SlurmMachine:
         if not system.until(partial(self._is_up, name), START_SECONDS):
             raise SlurmMachineError(f"{name} does not come back: {self.node_states()[name]}.")
 
+    def reserve(
+        self,
+        name: str,
+        nodes: Sequence[str],
+        *,
+        users: Sequence[str] = (),
+        accounts: Sequence[str] = (),
+        minutes: int = 60,
+        starts: str = "now",
+        flags: Sequence[str] = (),
+    ) -> None:
+        """Keep nodes for these users, or for these accounts (which need accounting).
+
+        `starts` and `flags` are scontrol's: `now+1hour`, `MAINT`, `IGNORE_JOBS`. What runs there
+        runs on: Slurm refuses a reservation of busy nodes without the flag IGNORE_JOBS.
+        """
+        lists = {"Nodes": nodes, "Users": users, "Accounts": accounts, "Flags": flags}
+        settings = [f"{key}={','.join(words)}" for key, words in lists.items() if words]
+        times = (f"StartTime={starts}", f"Duration={minutes}")
+        self.command("scontrol", "create", f"ReservationName={name}", *times, *settings)
+
+    def unreserve(self, name: str) -> None:
+        """Take a reservation away. Slurm refuses while a job runs in it or waits for it."""
+        self.command("scontrol", "delete", f"ReservationName={name}")
+
+    def requeue(self, job: str) -> None:
+        """Put a running job back into the queue. Slurm starts it again after two minutes."""
+        self.command("scontrol", "requeue", job)
+
+    def begin_now(self, job: str) -> None:
+        """Let a job that waits for its BeginTime, as a requeued one does, wait for two seconds."""
+        # A job that starts in the second in which it was ended sometimes fails at once.
+        self.command("scontrol", "update", f"JobId={job}", "StartTime=now+2")
+
     def stop(self) -> None:
         """End jobs and daemons; take back users, names and the directory. May be repeated."""
         # They run in reverse order, each also when another fails.
         with contextlib.ExitStack() as steps:
             steps.callback(system.remove, self.directory)
-            steps.callback(system.remove_memory_cgroups, self.directory, NODES)
+            steps.callback(system.remove_memory_cgroups, self.directory)
             steps.callback(system.remove_hosts, self.directory)
             steps.callback(system.remove_users, self.directory)
             steps.callback(self._end, lambda: system.job_processes(self.directory))
             steps.callback(self._end, lambda: self._daemons("munged"))
+            steps.callback(self._end, lambda: self._daemons("mariadbd"))
+            steps.callback(self._end, lambda: self._daemons("slurmdbd"))
             steps.callback(self.stop_controller)
             steps.callback(self._end, lambda: self._daemons("slurmstepd"), signal.SIGKILL)
             steps.callback(self._end, lambda: self._daemons("slurmd"))
             steps.callback(self._cancel_jobs)
+            steps.callback(self.wake_controller)
 
-    def _check(self, *, limit_memory: bool) -> None:
+    def _check(self, *, accounting: bool, limit_memory: bool) -> None:
         """Say why there can't be a machine in this directory, if so."""
-        if missing := self.missing():
+        if missing := self.missing(accounting=accounting):
             raise SlurmMachineError(" ".join(missing))
         if len(str(self.directory)) > LONGEST_PATH:
             raise SlurmMachineError(f"{self.directory} is longer than {LONGEST_PATH} characters.")
@@ -254,15 +324,18 @@ class SlurmMachine:
         for name in ("dev/nvidia-caps", "homes", "log", "munge", "run", "spool", "state"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o755)
-        self._write("machine.json", json.dumps({"ports": values["ports"]}))
+        self._write("machine.json", json.dumps({key: values[key] for key in ("nodes", "ports")}))
         # autoescape is for HTML.
         jinja = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES),
             undefined=jinja2.StrictUndefined,
             autoescape=False,
         )
-        for name in ("slurm.conf", "gres.conf"):
+        accounting = ("mariadb.cnf", "slurmdbd.conf") if values["accounting"] else ()
+        for name in ("slurm.conf", "gres.conf", *accounting):
             self._write(name, jinja.get_template(f"{name}.j2").render(values))
+            # slurmdbd takes no configuration that others may read.
+            (self.directory / name).chmod(0o600 if name == "slurmdbd.conf" else 0o644)
         if values["limit_memory"]:
             self._write("cgroup.conf", "CgroupPlugin=cgroup/v1\nConstrainRAMSpace=yes\n")
         caps = [f"nvidia-caps/nvidia-cap{cap + part}" for cap in MIG_CAPS for part in (0, 1)]
@@ -273,11 +346,17 @@ class SlurmMachine:
     def _write(self, name: str, text: str) -> None:
         (self.directory / name).write_text(text, encoding="utf-8")
 
+    def _notes(self) -> dict[str, Any]:
+        notes: dict[str, Any] = json.loads((self.directory / "machine.json").read_text())
+        return notes
+
     def _ports(self) -> dict[str, int]:
-        ports: dict[str, int] = json.loads((self.directory / "machine.json").read_text())["ports"]
+        ports: dict[str, int] = self._notes()["ports"]
         return ports
 
-    def _spawn(self, name: str, *argv: str, user: str = "root") -> _Daemon:
+    def _spawn(
+        self, name: str, *argv: str, user: str = "root", environment: Mapping[str, str] = {}
+    ) -> _Daemon:
         """Start a daemon in the foreground, in a session and an environment of its own."""
         log = self.directory / "log" / f"{name}.err"
         with log.open("ab") as file:
@@ -287,7 +366,7 @@ class SlurmMachine:
                 stdout=file,
                 stderr=file,
                 cwd=self.directory,
-                env={"PATH": PATH, **self.environment()},
+                env={"PATH": PATH, **self.environment(), **environment},
                 user=user,
                 umask=0o022,
                 start_new_session=True,
@@ -313,6 +392,22 @@ class SlurmMachine:
         daemon = self._spawn("munged", "munged", "--foreground", *options, user="munge")
         probe = ("munge", "--no-input", f"--socket={home}/socket")
         self._until(lambda: self.command(*probe, check=False).returncode == 0, daemon)
+
+    def _start_accounting(self, cluster: str) -> None:
+        home = self.directory / "mariadb"
+        home.mkdir()
+        shutil.chown(home, "mysql", "mysql")
+        defaults = f"--defaults-file={self.directory}/mariadb.cnf"
+        # Who may come in is known by his Unix account: root, and so slurmdbd, needs no password.
+        self.command("mariadb-install-db", defaults, "--auth-root-authentication-method=socket")
+        database = self._spawn("mariadbd", "mariadbd", defaults)
+        # It makes its pid file when it is ready for connections.
+        self._until((home / "pid").exists, database)
+        # slurmdbd.conf has no word for the socket; MariaDB's client library has this one.
+        environment = {"MYSQL_UNIX_PORT": f"{home}/socket"}
+        daemon = self._spawn("slurmdbd", "slurmdbd", "-D", environment=environment)
+        self._until(lambda: system.answers(self._ports()["slurmdbd"]), daemon)
+        self.sacctmgr("add", "cluster", cluster)
 
     def _start_nodes(self, names: Iterable[str]) -> None:
         daemons = {

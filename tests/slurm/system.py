@@ -90,11 +90,11 @@ def remove_users(directory: Path) -> None:
         )
 
 
-def remove_memory_cgroups(directory: Path, nodes: Iterable[str]) -> None:
+def remove_memory_cgroups(directory: Path) -> None:
     """Remove the nodes' memory cgroups (v1), which Slurm leaves, if this Slurm made any."""
     if (directory / "cgroup.conf").exists():
-        for node in nodes:
-            for folder, _, _ in os.walk(MEMORY_CGROUPS / f"slurm_{node}", topdown=False):
+        for node in MEMORY_CGROUPS.glob("slurm_*"):
+            for folder, _, _ in os.walk(node, topdown=False):
                 Path(folder).rmdir()
 
 
@@ -108,10 +108,12 @@ def remove(path: Path) -> None:
 
 def daemons(directory: Path, *names: str) -> list[psutil.Process]:
     """The running daemons of these names that stand in the directory."""
+    # mariadbd goes to its data.
+    places = {str(directory), f"{directory}/mariadb"}
     return [
         process
         for process in living(psutil.process_iter())
-        if ask(process.name) in names and ask(process.cwd) == str(directory)
+        if ask(process.name) in names and ask(process.cwd) in places
     ]
 
 
@@ -152,6 +154,13 @@ def until(happened: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
+def send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    """Send a signal to those that still run."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
 def end(find: Find, *signals: signal.Signals) -> None:
     """End all that `find` finds, also while it waits: SIGTERM, then SIGKILL, unless told."""
     for number in signals or (signal.SIGTERM, signal.SIGKILL):
@@ -164,10 +173,8 @@ def end(find: Find, *signals: signal.Signals) -> None:
 def _all_gone(find: Find, number: signal.Signals, told: set[psutil.Process]) -> bool:
     """Whether nothing is found any more; what is gets the signal, once."""
     found = find()
-    for process in set(found) - told:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.send_signal(number)
-        told.add(process)
+    send(set(found) - told, number)
+    told.update(found)
     return not found
 
 

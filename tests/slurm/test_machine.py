@@ -103,7 +103,9 @@ def test_a_job_runs_as_its_user_with_the_gpus_it_asked_for(
 def test_two_machines_live_side_by_side(slurm_machine: SlurmMachine) -> None:
     ours = submit(slurm_machine, "#!/bin/sh\nsleep 1000\n")
     wait_for(slurm_machine, ours, "RUNNING")
-    with SlurmMachine.start(new_directory(), cluster="second", cpus=64) as second:
+    with SlurmMachine.start(
+        new_directory(), cluster="second", node_prefix="second-", cpus=64
+    ) as second:
         second.add_users(["bo"])
         theirs = submit(second, "#!/bin/sh\nsleep 1000\n", "--cpus-per-task=40", user="bo")
         wait_for(second, theirs, "RUNNING")
@@ -112,6 +114,8 @@ def test_two_machines_live_side_by_side(slurm_machine: SlurmMachine) -> None:
             for machine in (slurm_machine, second)
         ]
         assert users == [["anna"], ["bo"]]
+        assert second.nodes == ("second-1", "second-2", "second-3", "second-4")
+        assert set(second.node_states()) == set(second.nodes)
 
     assert state(slurm_machine, ours) == "RUNNING"
     assert subprocess.run(["getent", "hosts", "gpu1"], check=False).returncode == 0
@@ -125,6 +129,60 @@ def test_jobs_outlive_their_controller(slurm_machine: SlurmMachine) -> None:
     slurm_machine.stop_controller()
     slurm_machine.start_controller()
     assert state(slurm_machine, job) == "RUNNING"
+    slurm_machine.command("scancel", job)
+    wait_for(slurm_machine, job, "CANCELLED")
+
+
+def test_a_hanging_controller_does_late_what_it_was_asked(slurm_machine: SlurmMachine) -> None:
+    slurm_machine.hang_controller()
+    try:
+        script = "#!/bin/sh\nsleep 1000\n"
+        with pytest.raises(SlurmMachineError, match="Socket timed out"):
+            submit(slurm_machine, script, "--job-name=late")
+    finally:
+        slurm_machine.wake_controller()
+    queue = ("squeue", "--noheader", "--name=late", "-o", "%A")
+    assert system.until(lambda: slurm_machine.command(*queue).stdout != "", 10)
+    slurm_machine.command("scancel", "--name=late")
+
+
+def test_reserved_nodes_are_for_those_whom_the_reservation_names(
+    slurm_machine: SlurmMachine,
+) -> None:
+    script = "#!/bin/sh\nsleep 1000\n"
+    slurm_machine.add_users(["bo"])
+    slurm_machine.reserve("class", ["gpu1", "gpu2"], users=["bo"])
+    slurm_machine.reserve("later", ["gpu4"], users=["bo"], starts="now+1hour", flags=["MAINT"])
+    reservations = slurm_machine.command("scontrol", "show", "reservation", "--oneliner").stdout
+    assert [re.findall(r"(?:Name|State)=(\S+)", line) for line in reservations.splitlines()] == [
+        ["class", "(null)", "ACTIVE"],
+        ["later", "(null)", "INACTIVE"],
+    ]
+    others = submit(slurm_machine, script, "--gres=gpu:h100:1")
+    theirs = submit(slurm_machine, script, "--gres=gpu:h100:1", "--reservation=class", user="bo")
+    wait_for(slurm_machine, theirs, "RUNNING")
+    assert state(slurm_machine, others) == "PENDING"
+    with pytest.raises(SlurmMachineError, match="Access denied to requested reservation"):
+        submit(slurm_machine, script, "--reservation=class")
+
+    slurm_machine.command("scancel", theirs)
+    wait_for(slurm_machine, theirs, "CANCELLED")
+    slurm_machine.unreserve("class")
+    slurm_machine.unreserve("later")
+    wait_for(slurm_machine, others, "RUNNING")
+    slurm_machine.command("scancel", others)
+    wait_for(slurm_machine, others, "CANCELLED")
+
+
+def test_a_requeued_job_waits_and_runs_again(slurm_machine: SlurmMachine) -> None:
+    job = submit(slurm_machine, "#!/bin/sh\nsleep 1000\n", "--requeue")
+    wait_for(slurm_machine, job, "RUNNING")
+    slurm_machine.requeue(job)
+    wait_for(slurm_machine, job, "PENDING")
+    slurm_machine.begin_now(job)
+    wait_for(slurm_machine, job, "RUNNING")
+    restarts = ("squeue", "--noheader", f"--jobs={job}", "-O", "RestartCnt:.1")
+    assert slurm_machine.command(*restarts).stdout.strip() == "1"
     slurm_machine.command("scancel", job)
     wait_for(slurm_machine, job, "CANCELLED")
 
@@ -163,12 +221,14 @@ def accounts_and_names() -> list[str]:
 def traces() -> set[Path | psutil.Process]:
     """What a Slurm could leave on this computer: processes, files, cgroups."""
     daemons = {"munged", "slurmctld", "slurmscriptd", "slurmd", "slurmstepd"}
+    daemons |= {"slurmdbd", "mariadbd"}
     processes = {
         process
         for process in system.living(psutil.process_iter())
         if system.ask(process.name) in daemons or "1000" in (system.ask(process.cmdline) or ())
     }
     folders = ("/run", "/var/spool", "/var/mail", "/var/log/slurm", "/var/log/munge")
+    folders += ("/var/lib/mysql", "/var/log/mysql")
     files = {path for folder in folders for path in Path(folder).rglob("*")}
     cgroups = Path("/sys/fs/cgroup").rglob("slurm*")
     return {*processes, *files, *cgroups, *Path("/tmp").glob("lesesal-left*")}
@@ -197,6 +257,26 @@ def test_nothing_is_left_behind() -> None:
         machine.stop()
         assert not any(system.answers(port) for port in ports)
         machine.stop()
+
+
+@pytest.mark.skipif(
+    bool(SlurmMachine.missing(accounting=True)),
+    reason=" ".join(SlurmMachine.missing(accounting=True)),
+)
+def test_nothing_is_left_of_its_database_though_the_controller_hangs() -> None:
+    directory = new_directory()
+    with nothing_left_of(directory):
+        began = time.monotonic()
+        machine = SlurmMachine.start(directory, accounting=True)
+        assert time.monotonic() - began < 10
+        ports = json.loads((directory / "machine.json").read_text())["ports"]
+        database = system.daemons(directory, "slurmdbd", "mariadbd")
+        sockets = [each for daemon in database for each in daemon.net_connections()]
+        listening = [each.laddr.port for each in sockets if each.status == psutil.CONN_LISTEN]
+        assert listening == [ports["slurmdbd"]]
+        machine.hang_controller()
+        machine.stop()
+        assert not any(system.answers(port) for port in ports.values())
 
 
 def test_a_crashed_starter_is_cleaned_up_after() -> None:

@@ -27,11 +27,11 @@ def traces() -> dict[str, object]:
 
 
 def daemons() -> set[tuple[int, str]]:
-    """Slurm's and munge's processes of all sites on this machine."""
+    """Slurm's, munge's and MariaDB's processes of all sites on this machine."""
     return {
         (process.pid, process.info["name"])
         for process in psutil.process_iter(["name"])
-        if process.info["name"].startswith(("slurm", "munge"))
+        if process.info["name"].startswith(("slurm", "munge", "mariadb"))
     }
 
 
