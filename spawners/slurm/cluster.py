@@ -69,6 +69,7 @@ class SlurmCluster(Cluster):
         conf: path of the cluster's slurm.conf; empty for Slurm's own default.
         bin: folder of Slurm's programs; empty for where ``squeue`` is on the hub's PATH.
         launcher: how to run the launcher in a user's name; ``{user}`` is the Unix account.
+        group: the Unix group whose members it acts for, as the sudo rule says it; empty for none.
         prologue: shell lines that each job runs before its session, such as ``module load cuda``.
     """
 
@@ -78,13 +79,14 @@ class SlurmCluster(Cluster):
         conf: str = "",
         bin: str = "",  # noqa: A002 - the operator's word for it
         launcher: Sequence[str] = LAUNCHER,
+        group: str = "",
         prologue: str = "",
     ) -> None:
         self._hub = hub
         found = shutil.which("squeue")
         folder = bin or (str(Path(found).parent) if found else "/usr/bin")
         self._slurm = {"bin": folder, "conf": conf}
-        self._launcher = tuple(launcher)
+        self._launcher = (*launcher, *([group] if group else []))
         self._prologue = prologue
 
     async def submit(self, spec: JobSpec) -> JobId:

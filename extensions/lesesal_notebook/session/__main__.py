@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -20,6 +21,8 @@ from .settings import SettingsError, read
 
 def main() -> None:
     """Bind, report, serve. Exits with a sentence when the hub does not expect this session."""
+    # The end may be announced (end.py) before there is anything to save; it must not end us.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     try:
         settings = read()
     except SettingsError as error:
@@ -33,7 +36,8 @@ def main() -> None:
     # From here on a connection waits instead of being refused, until Jupyter answers it.
     listener.listen(128)
     try:
-        report_port(settings.api_url, settings.token, listener.getsockname()[1])
+        port = listener.getsockname()[1]
+        report_port(settings.api_url, settings.token, port, settings.attempt, settings.certificate)
     except NotExpectedError as error:
         sys.exit(str(error))
 

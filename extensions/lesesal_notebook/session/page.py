@@ -1,4 +1,7 @@
-"""A page of the session, ``<session>/lesesal/session``: what it was given, in words or as JSON."""
+"""A page of the session, ``<session>/lesesal/session``: what it was given, and until when.
+
+In words, or as JSON: `Allotment`'s fields and ``ends``, in seconds since 1970 or null.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from .allotment import allotment
+from .end import SETTING, End
 
 _templates = Environment(
     loader=PackageLoader("lesesal_notebook.session"), autoescape=True, undefined=StrictUndefined
@@ -18,17 +22,22 @@ _templates = Environment(
 
 
 class SessionPageHandler(JupyterHandler):
-    """Shows the allotment."""
+    """Shows the allotment and the end."""
 
     @web.authenticated
-    def get(self) -> None:
+    async def get(self) -> None:
         """HTML, or JSON for who accepts only that."""
         given = allotment()
+        end: End = self.settings[SETTING]
+        known = await end.known()
         if self.request.headers.get("Accept") == "application/json":
-            self.finish(asdict(given))
+            self.finish({**asdict(given), "ends": known["ends"]})
             return
-        template = _templates.get_template("session.html")
-        self.finish(template.render(given=given, lab=url_path_join(self.base_url, "lab")))
+        self.finish(
+            _templates.get_template("session.html").render(
+                given=given, known=known, base=self.base_url
+            )
+        )
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:

@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+import ssl
+from types import TracebackType
+from typing import Any, Self
+
 import urllib3
 from urllib3.util import Retry
 
-# A hub that starts again is away for some seconds; a queue of reports is quick.
-RETRY = Retry(
-    total=8,
+from .settings import Certificate
+
+
+class Patience(Retry):
+    """Tries again, but not where it can't help: a certificate that is wrong stays wrong."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: Any = None,
+        error: Exception | None = None,
+        _pool: Any = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        """See urllib3's `Retry`."""
+        if isinstance(error, urllib3.exceptions.SSLError) and isinstance(
+            error.args[0], ssl.SSLCertVerificationError
+        ):
+            raise error
+        return super().increment(method, url, response, error, _pool, _stacktrace)
+
+
+# A hub that is started again may be away for minutes, and then finds this session: a quarter of an
+# hour of patience.
+RETRY = Patience(
+    total=100,
     backoff_factor=0.2,
     backoff_max=10,
     status_forcelist=(502, 503, 504),
@@ -19,16 +47,20 @@ class NotExpectedError(Exception):
     """The hub does not wait for this session; the text is a sentence."""
 
 
-def report_port(api_url: str, token: str, port: int) -> None:
+def report_port(
+    api_url: str, token: str, port: int, attempt: int, certificate: Certificate | None = None
+) -> None:
     """Report the port to the hub's callback route, once.
+
+    `attempt` says which of the session's jobs this is.
 
     Raises `NotExpectedError` when the hub refuses it or can't be reached.
     """
     try:
-        answer = urllib3.PoolManager().request(
+        answer = _client(certificate).request(
             "POST",
             f"{api_url.rstrip('/')}/session",
-            json={"port": port},
+            json={"port": port, "attempt": attempt},
             headers={"Authorization": f"token {token}"},
             retries=RETRY,
             timeout=10,
@@ -39,3 +71,13 @@ def report_port(api_url: str, token: str, port: int) -> None:
         raise NotExpectedError(
             f"The hub does not wait for this session (HTTP {answer.status}); ending it."
         )
+
+
+def _client(certificate: Certificate | None) -> urllib3.PoolManager:
+    if certificate is None:
+        return urllib3.PoolManager()
+    return urllib3.PoolManager(
+        key_file=certificate.key,
+        cert_file=certificate.certificate,
+        ca_certs=certificate.trusted,
+    )

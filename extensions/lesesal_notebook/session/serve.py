@@ -33,7 +33,8 @@ def serve(listener: socket.socket, settings: Settings) -> None:
     """Serve until the session is ended."""
     _, port = listener.getsockname()
     # What JupyterHub's extension reads its address from.
-    os.environ["JUPYTERHUB_SERVICE_URL"] = f"http://{settings.bind}:{port}/"
+    scheme = "https" if settings.certificate else "http"
+    os.environ["JUPYTERHUB_SERVICE_URL"] = f"{scheme}://{settings.bind}:{port}/"
     _use_role(settings.role)
     JupyterHubSingleUser.serverapp_class = SessionServerApp
     config = Config()

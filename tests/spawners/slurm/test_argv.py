@@ -66,6 +66,8 @@ def test_the_job_script_is_the_operators_lines_and_the_session() -> None:
         "#!/bin/bash\n"
         "# A Lesesal session. What it needs to know lies in $LESESAL_SESSION_DIR; nothing secret "
         "is here.\n"
+        "# The signal before the end must not end a session that does not handle it yet.\n"
+        'trap "" USR1\n'
         "module load cuda\n"
         "exec /opt/lesesal/session/bin/python -m lesesal_notebook.session 'it'\"'\"'s one'\n"
     )

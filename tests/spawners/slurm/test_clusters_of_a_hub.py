@@ -13,7 +13,7 @@ from hubs import Hub, running_hub
 from slurm_machine import SlurmMachine
 from slurm_site import SlurmSite
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 CONFIG = """
 import json, pathlib
@@ -116,8 +116,8 @@ def test_the_offer_chooses_the_cluster_and_the_account(hub: Hub, site: SlurmSite
         assert start(hub, user, offer).status_code in {201, 202}
     for user in ("kim", "lee"):
         hub.until_ready(user, "ai")
-    assert running(site.machines["olivia"]) == ["two-a|students||normal|"]
-    assert running(site.machines["fox"]) == ["two-b|students||normal|"]
+    assert running(site.machines["olivia"]) == ["two-a|students|(null)|normal|"]
+    assert running(site.machines["fox"]) == ["two-b|students|(null)|normal|"]
     nodes = {user: hub.server(user, "ai") for user in ("kim", "lee")}
     assert all(nodes.values())
 
@@ -232,9 +232,9 @@ def test_the_spawn_page_ranks_and_counts(hub: Hub, site: SlurmSite) -> None:
             "--time=60", "--account=root", "--output=/dev/null", "--wrap=sleep 300",
         ).stdout.strip()  # fmt: skip
         full = f"{full},{more}"
-        until(lambda: choices()["queue"]["state"] == "wait", "all are taken")
+        until(lambda: choices()["queue"]["gpus"] == [["h100", 0, 4]], "all are taken")
         waits = choices()["queue"]
-        assert waits["gpus"] == [["h100", 0, 4]]
+        assert waits["state"] == "wait"
         # When the first of the two ends at the latest.
         assert 20 * 60 < waits["starts"] - time.time() <= 31 * 60
     finally:

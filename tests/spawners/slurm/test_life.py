@@ -55,7 +55,6 @@ def hub(slurm_site: SlurmSite) -> Iterator[Hub]:
         for user in slurm_site.users:
             running.api("POST", f"users/{user}")
         yield running
-        shutil.copy(running.log, "/tmp/life.log")  # XXX
 
 
 @pytest.fixture
@@ -133,6 +132,7 @@ def test_kill_9_while_one_waits_one_boots_and_one_runs(
     assert jobs(slurm_site.machine) == known
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delay", [0.0, 0.3, 0.8, 1.5])
 def test_whenever_the_hub_is_killed_there_is_one_job_or_none(
     hub: Hub, users: tuple[str, ...], slurm_site: SlurmSite, delay: float
@@ -180,6 +180,7 @@ def test_a_job_without_a_session_is_ended_and_nobody_elses(
         slurm_site.machine.command("scancel", *others)
 
 
+@pytest.mark.slow
 def test_a_session_comes_back_when_its_job_is_put_in_the_queue_again(
     hub: Hub, users: tuple[str, ...], slurm_site: SlurmSite
 ) -> None:
@@ -192,12 +193,13 @@ def test_a_session_comes_back_when_its_job_is_put_in_the_queue_again(
     page = httpx.get(f"{hub.url}/user/{user}/ai/lab", follow_redirects=True)
     assert page.status_code in {200, 403}, "the hub answers, not a dead address"
     # Slurm keeps it back for a while (2 minutes); nobody needs to wait for that here.
-    slurm_site.machine.command("scontrol", "update", f"JobId={first['job']}", "StartTime=now")
+    slurm_site.machine.begin_now(first["job"])
     hub.until_ready(user, "ai")
     second = answer_of(hub, user)
     assert (second["job"], second["started"] > first["started"]) == (first["job"], True)
 
 
+@pytest.mark.slow
 def test_a_node_that_fails_costs_a_session_its_kernels_and_not_its_address(
     hub: Hub, users: tuple[str, ...], slurm_site: SlurmSite
 ) -> None:
@@ -209,7 +211,7 @@ def test_a_node_that_fails_costs_a_session_its_kernels_and_not_its_address(
     machine.fail_node(node)
     try:
         until(lambda: told(hub, user)["phase"] == "returning", "it is told that it comes back")
-        machine.command("scontrol", "update", f"JobId={first['job']}", "StartTime=now")
+        machine.begin_now(first["job"])
         hub.until_ready(user, "ai")
         second = answer_of(hub, user)
         assert second["job"] == first["job"]
@@ -220,6 +222,7 @@ def test_a_node_that_fails_costs_a_session_its_kernels_and_not_its_address(
         machine.start_node(node)
 
 
+@pytest.mark.slow
 def test_a_cluster_that_does_not_answer_loses_nobody_and_is_told(
     hub: Hub, users: tuple[str, ...], slurm_site: SlurmSite
 ) -> None:
@@ -267,6 +270,7 @@ def test_a_cancelled_job_is_noticed_with_its_reason(
     assert "cancelled" in told(hub, user)["last"]["sentence"]
 
 
+@pytest.mark.slow
 def test_another_offer_is_tried_and_the_place_kept_until_it_runs(
     hub: Hub, users: tuple[str, ...], slurm_site: SlurmSite
 ) -> None:
@@ -291,6 +295,7 @@ def test_another_offer_is_tried_and_the_place_kept_until_it_runs(
         machine.command("scancel", full)
 
 
+@pytest.mark.slow
 def test_a_session_that_can_not_be_lengthened_is_followed_by_another(
     hub: Hub, users: tuple[str, ...], slurm_site: SlurmSite
 ) -> None:
@@ -325,6 +330,7 @@ def answer_or_none(hub: Hub, user: str) -> str | None:
     return job
 
 
+@pytest.mark.slow
 def test_those_who_wait_are_no_load_and_wait_longer_than_a_boot_may_take(
     hub: Hub, users: tuple[str, ...], slurm_site: SlurmSite
 ) -> None:

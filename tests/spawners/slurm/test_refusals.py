@@ -16,7 +16,7 @@ from spawners.jobs import Job, JobId, JobSpec, JobState
 from spawners.offers import Limits, Offer
 from spawners.slurm import SlurmCluster
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 # No other site's users: a site takes its own away.
 KIM, LEE = "refused-kim", "refused-lee"
