@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from urllib.parse import urlparse
 
 import jinja2
 from jupyterhub.services.auth import HubOAuth
+from tornado.httpclient import AsyncHTTPClient
 from tornado.httpserver import HTTPServer
-from tornado.ioloop import IOLoop
+from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.web import Application as TornadoApplication
 from tornado.web import StaticFileHandler
 from traitlets import Integer, TraitError, Unicode, default, validate
@@ -31,6 +33,7 @@ _HERE = Path(__file__).parent
 _MAX_FORM_BYTES = 1 << 20
 # The store's work waits for one disk: more threads would wait, not work.
 _THREADS = 4
+_PARENT_MS = 1000
 
 
 class ClassroomApp(Application):
@@ -176,7 +179,10 @@ class ClassroomApp(Application):
             self.log.critical("The classroom cannot open its store in %s: %s", self.home, error)
             self.exit(1)
         web = self.web(store)
-        server = HTTPServer(web, max_body_size=_MAX_FORM_BYTES, xheaders=True)
+        # What asks the hub: courses.classroom.sessions.
+        AsyncHTTPClient.configure(None, defaults={"ssl_options": _tls(ssl.Purpose.SERVER_AUTH)})
+        tls = _tls(ssl.Purpose.CLIENT_AUTH)
+        server = HTTPServer(web, ssl_options=tls, max_body_size=_MAX_FORM_BYTES, xheaders=True)
         try:
             server.listen(self.port, self.ip)
         except OSError as error:
@@ -187,7 +193,16 @@ class ClassroomApp(Application):
         loop = IOLoop.current()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.add_callback_from_signal(loop.stop))
-        self.log.info("The classroom is open on http://%s:%s", self.ip, self.port)
+        # A hub that is killed takes nobody with it, and the next one's classroom needs the port.
+        parent = os.getppid()
+
+        def stop_without_hub() -> None:
+            if os.getppid() != parent:
+                loop.stop()
+
+        PeriodicCallback(stop_without_hub, _PARENT_MS).start()
+        scheme = "https" if tls else "http"
+        self.log.info("The classroom is open on %s://%s:%s", scheme, self.ip, self.port)
         loop.start()
         server.stop()
         store.close()
@@ -198,3 +213,15 @@ class ClassroomApp(Application):
         level = self.log.warning if status >= 500 else self.log.debug
         took = 1000 * handler.request.request_time()
         level("%s %s %s %.0f ms", status, handler.request.method, handler.request.path, took)
+
+
+def _tls(whom: ssl.Purpose) -> ssl.SSLContext | None:
+    """To talk with hub and proxy alone, where the hub has ``internal_ssl``; else None."""
+    auth = HubOAuth.instance()
+    if not auth.keyfile:
+        return None
+    # Not JupyterHub's make_ssl_context: that takes the world's certificates for its own.
+    context = ssl.create_default_context(whom, cafile=auth.client_ca)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(auth.certfile, auth.keyfile)
+    return context

@@ -6,12 +6,13 @@ Importing this package puts our routes into the hub's handlers and takes batchsp
 
 from pathlib import Path
 
-from . import routes
+from . import certificates, routes
 from .spawner import ClusterSpawner
 
 # The hub's pages in our words and colours, for c.JupyterHub.template_paths.
 PAGES = Path(__file__).with_name("pages")
 
 routes.install()
+certificates.install()
 
 __all__ = ["PAGES", "ClusterSpawner"]

@@ -153,6 +153,7 @@ async def _bring_back(spawner: ClusterSpawner, launch: Launch) -> None:
         # Who comes meanwhile gets the hub's page, not a dead address.
         await _tell_proxy(spawner, app.proxy.delete_user)
         spawner.server.ip, spawner.server.port = await spawner.arrive(launch)
+        spawner.server.proto = "https" if spawner.internal_ssl else "http"
         spawner.save()
         # Before the hub's word for this session changes from starting to ready.
         await _tell_proxy(spawner, app.proxy.add_user)

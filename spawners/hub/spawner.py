@@ -26,7 +26,7 @@ from ..limits import Quotas, Use
 from ..names import HUB_ID
 from ..offers import Account, Limits, Offer, Person, Terms
 from ..watcher import Watched
-from . import form, held, keeping, life, metrics, news, settings, wish
+from . import certificates, form, held, keeping, life, metrics, news, settings, wish
 from .counting import pending_word
 from .failures import exception
 from .kept import in_class
@@ -196,6 +196,14 @@ class ClusterSpawner(BatchSpawnerBase):
     def _hub_id_default(self) -> str:
         port = self.hub.port if self.hub else 0
         return f"{socket.gethostname().split('.')[0]}-{port}"
+
+    @default("ssl_alt_names")
+    def _ssl_alt_names_default(self) -> list[str]:
+        return []  # for all machines of the cluster, see `certificates`
+
+    async def create_certs(self) -> dict[str, str]:
+        """None: each job gets its own, see `certificates`."""
+        return {}
 
     @default("apply_user_options")
     def _apply_user_options_default(self) -> Callable[..., Any]:
@@ -385,7 +393,7 @@ class ClusterSpawner(BatchSpawnerBase):
 
     async def submit(self, bid: Bid) -> None:
         """Submit a bid, noting it before and after. Raises `LaunchError`."""
-        spec = bid.spec
+        spec = bid.spec = replace(bid.spec, files=await certificates.files(self, bid.watched))
         noted = BidState(
             attempt=spec.attempt,
             cluster=bid.watched.name,

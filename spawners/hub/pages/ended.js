@@ -5,8 +5,8 @@ require(["jhapi"], (JHAPI) => {
   new JHAPI(window.jhdata.base_url).api_request(`session/${place.dataset.user}/${place.dataset.server}`, {
     success: ({ last }) => {
       if (!last) { return; }
-      part("sentence").textContent = last.sentence;
-      part("when").textContent = `${window.lesesal.clock(last.at)} · Your files are safe.`;
+      const ended = `Your last session ended ${window.lesesal.clock(last.at, "at ")}.`;
+      part("sentence").textContent = `${ended} ${last.sentence}`;
       part("detail").textContent = last.detail;
       place.querySelector("details").hidden = !last.detail;
       document.getElementById("start").textContent = "Start again";

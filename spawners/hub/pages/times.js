@@ -7,13 +7,13 @@ window.lesesal = (() => {
   const midnight = (moment) => new Date(moment).setHours(0, 0, 0, 0);
   const counted = (count, unit) => `${count} ${unit}${count === 1 ? "" : "s"}`;
 
-  // 13:40, tomorrow 09:10, Friday 09:10, 4 Dec 09:10
-  const clock = (seconds) => {
+  // 13:40, tomorrow 09:10, Friday 09:10, 4 Dec 09:10; with "at " before the hours, if wanted
+  const clock = (seconds, at = "") => {
     const moment = new Date(1000 * seconds);
     const days = Math.round((midnight(moment) - midnight(Date.now())) / 86400e3);
     const near = { "-1": "yesterday ", 0: "", 1: "tomorrow " }[days];
     const day = near ?? (days > 1 && days < 7 ? `${weekday.format(moment)} ` : `${date.format(moment)} `);
-    return day + hours.format(moment);
+    return day + at + hours.format(moment);
   };
 
   // 13 s, 1 min 13 s, 2 h 5 min
