@@ -8,7 +8,7 @@ import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import click
 import typer
@@ -33,6 +33,7 @@ Home = Annotated[
     typer.Option("--home", envvar="LESESAL_HOME", help="The classroom's state folder."),
 ]
 Folder = Annotated[Path, typer.Argument(help="The folder with course.toml and source/ in it.")]
+STATE_COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "cyan"}
 
 
 def main() -> None:
@@ -50,7 +51,7 @@ def main() -> None:
         _fail(f"{place}{error.strerror or error}.")
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     click.echo(message, err=True)
     sys.exit(1)
 
@@ -149,6 +150,65 @@ def run(
     click.echo(f"\nThe accounts are in {ready.accounts_file}. Ctrl-C ends it all.\n")
     sys.stdout.flush()
     serve.become_hub(place, port, hub_config)
+
+
+@app.command("check")
+def check_site(
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The hub's configuration, if not the checkout's jupyterhub_config.py."),
+    ] = None,
+    home: Home = Path("var"),
+    user: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A course's member to try things as, by the hub's name. Can be repeated."
+        ),
+    ] = None,
+    outsider: Annotated[
+        str, typer.Option(help="The Unix account of somebody who takes no part, to be refused.")
+    ] = "",
+    course: Annotated[
+        str, typer.Option(help="Whose offers to try, where they depend on the course.")
+    ] = "",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Run no short job in each partition, to try a node.")
+    ] = False,
+    wait: Annotated[float, typer.Option(help="Seconds that a job may wait in the queue.")] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, at the end.")] = False,
+) -> None:
+    """Try what can go wrong on a site before the class does, and say what to do about it.
+
+    Run it as the hub's account. The exit status is 1 when anything failed.
+    """
+    from courses.hub.bookings import bookings
+    from courses.machine import serve
+    from spawners import site
+
+    os.environ["LESESAL_HOME"] = str(home.resolve())
+    place = ""
+
+    def tell(finding: site.Finding) -> None:
+        nonlocal place
+        if finding.where != place:
+            place = finding.where
+            click.secho(f"\n{place}", bold=True)
+        text, word = site.as_text(finding), len(finding.state)
+        click.echo(click.style(text[:word], fg=STATE_COLOURS[finding.state]) + text[word:])
+
+    wishes = site.Wishes(tuple(user or ()), outsider, course, quick, wait, bookings(home))
+    try:
+        findings = site.run(
+            config or serve.HUB_CONFIG, wishes, (lambda _: None) if as_json else tell
+        )
+    except KeyboardInterrupt:
+        _fail("Interrupted; what was started is taken away.")
+    counts = site.counts(findings)
+    if as_json:
+        click.echo(site.as_json(findings))
+    else:
+        click.echo("\n" + ", ".join(f"{count} {state}" for state, count in counts.items()))
+    sys.exit(1 if counts["failed"] else 0)
 
 
 def summary(course: Course) -> str:

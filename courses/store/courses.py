@@ -82,6 +82,11 @@ def get_course(session: Session, slug: str) -> Course:
     return _value(find_course(session, slug))
 
 
+def all_courses(session: Session) -> list[Course]:
+    """All courses, by slug."""
+    return [_value(row) for row in session.scalars(select(CourseRow).order_by(CourseRow.slug))]
+
+
 def content_digest(session: Session, slug: str) -> str | None:
     """The digest of the files that the course was synchronised from; ``None``: no such course."""
     return session.scalar(select(CourseRow.content).filter_by(slug=slug))

@@ -93,8 +93,11 @@ class ClusterCheck:
         async for finding in self._nodes(overview):
             yield replace(finding, where=where)
         for booking in self._wishes.bookings:
-            if booking.offer.cluster == self._name:
-                yield replace(seats(booking, overview), where=where)
+            here = any(each.name == booking.reservation for each in overview.reservations)
+            offer = next((each for each in self._offers if each.name in booking.offers), None)
+            # One that is nowhere is missed where most people of the course would be.
+            if offer is not None and (here or offer.name == booking.offers[0]):
+                yield replace(seats(booking, offer, overview), where=where)
         async for finding in self._try_offers(overview):
             yield finding
 
@@ -216,8 +219,10 @@ class ClusterCheck:
                 finding = await self._expected(offer, account.unix)
                 yield replace(finding, where=where)
                 if finding.state is State.OK:
-                    partition = offer.partition or overview.default_partition
-                    places.setdefault((user, partition), offer)
+                    place = (user, offer.partition or overview.default_partition)
+                    # One that can be lengthened tries that too.
+                    if place not in places or offer.limits.more_hours:
+                        places[place] = offer
         if self._wishes.quick:
             return
         # At once: what waits in one queue keeps nothing else waiting.
@@ -228,9 +233,9 @@ class ClusterCheck:
             )
         )
         for (user, partition), report in zip(places, reports, strict=True):
-            place = f"{partition} of {self._name}" if partition else self._name
+            there = f"{partition} of {self._name}" if partition else self._name
             for finding in report:
-                yield replace(finding, where=f"a job in {place}, as {user}")
+                yield replace(finding, where=f"a job in {there}, as {user}")
 
     async def _expected(self, offer: Offer, user: str) -> Finding:
         name = f"offer {offer.name}"

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..errors import LaunchError, SubmitRefused
+from ..errors import LaunchError, Refused, SubmitRefused
 from ..jobs import Cluster, Job, JobId, JobSpec, JobState, SessionKey
 from ..offers import Limits, Offer
 from . import node
@@ -40,6 +40,7 @@ class Report:
         facts: what it told.
         log: the end of its log.
         offset: by how many seconds the node's clock is ahead; None without a connection to it.
+        longer: why its time could not be lengthened; empty when it could; None when not tried.
         unreached: why the hub could not connect to the node; empty when it could, or did not try.
         problem: what kept it from being submitted or watched; None when nothing did.
         left: whether it could not be taken away again.
@@ -50,6 +51,7 @@ class Report:
     facts: Sequence[node.Fact] = ()
     log: str = ""
     offset: float | None = None
+    longer: str | None = None
     unreached: str = ""
     problem: LaunchError | None = None
     left: bool = False
@@ -77,7 +79,8 @@ def command(cmd: Sequence[str], nonce: str) -> tuple[str, ...] | None:
 
 def small(limits: Limits) -> Limits:
     """What a probe needs."""
-    return Limits(1, min(MEMORY_MB, limits.memory_mb), hours=HOURS)
+    memory_mb = min(MEMORY_MB, limits.memory_mb)
+    return Limits(1, memory_mb, hours=HOURS, more_hours=limits.more_hours)
 
 
 def spec(site: Site, offer: Offer, username: str, number: int, nonce: str) -> JobSpec:
@@ -138,12 +141,24 @@ async def _follow(
                     return
             else:
                 started = started or now
+                await _lengthen(cluster, wanted, job, report)
                 await _listen(cluster, wanted, job, report)
                 late = now - started > RUN_SECONDS
                 if report.complete or job.state is JobState.ENDED or late:
                     return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+
+
+async def _lengthen(cluster: Cluster, wanted: JobSpec, job: Job, report: Report) -> None:
+    offered = wanted.offer.limits.more_hours
+    if not offered or report.longer is not None or job.state is not JobState.RUNNING:
+        return
+    try:
+        await cluster.extend(job.id, wanted.username, HOURS)
+        report.longer = ""
+    except Refused as refused:
+        report.longer = refused.detail or refused.sentence
 
 
 async def _listen(cluster: Cluster, wanted: JobSpec, job: Job, report: Report) -> None:
@@ -208,6 +223,8 @@ def findings(
     if report.offset is not None:
         yield node.clock(report.offset)
     yield from node.findings(report.facts, versions, internal_ssl=internal_ssl)
+    if report.longer is not None:
+        yield _longer(report.longer)
     if report.left:
         yield warning(
             "clean-up",
@@ -289,3 +306,17 @@ def _met(report: Report) -> Finding:
         return skipped(name, "the probe ended before it could be tried.")
     node_name = report.seen.node if report.seen else "the node"
     return ok(name, f"the hub reaches a port of {node_name}.")
+
+
+def _longer(problem: str) -> Finding:
+    name = "more hours"
+    if not problem:
+        return ok(name, "a session that runs can be lengthened.")
+    return warning(
+        name,
+        "a session that runs can't be lengthened; who asks for more hours is booked a second one, "
+        "with kernels that start anew.",
+        "Make the hub's account an operator of Slurm: sacctmgr modify user HUB set "
+        "adminlevel=Operator.",
+        problem,
+    )

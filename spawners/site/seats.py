@@ -18,21 +18,22 @@ class Booking:
     Attributes:
         course: its slug.
         reservation: the reservation that it names.
-        offer: what its people take, in that reservation.
+        offers: the names of what its people may take; the first is what most take.
         seats: how many people it has.
         starts, ends: of the class, in seconds since 1970.
     """
 
     course: str
     reservation: str
-    offer: Offer
+    offers: tuple[str, ...]
     seats: int
     starts: float
     ends: float
 
 
-def seats(booking: Booking, overview: Overview) -> Finding:
-    """Whether the booking's reservation is there, holds for all of the class, and is large enough.
+def seats(booking: Booking, offer: Offer, overview: Overview) -> Finding:
+    """Whether the booking's reservation is there, holds for all of the class, and has a seat of
+    this offer for everybody.
 
     Raises nothing; a class that is over has nothing to find.
     """
@@ -62,10 +63,10 @@ def seats(booking: Booking, overview: Overview) -> Finding:
             f"Correct either: scontrol update ReservationName={found.name} StartTime=... "
             "EndTime=...",
         )
-    nodes = [node for node in nodes_of(booking.offer, overview) if node.name in found.names]
-    room = sum(seats_on(node, booking.offer.limits) for node in nodes)
+    nodes = [node for node in nodes_of(offer, overview) if node.name in found.names]
+    room = sum(seats_on(node, offer.limits) for node in nodes)
     sentence = (
-        f"{class_hours}; the reservation {found.name} has {room} seats for {booking.offer.title}, "
+        f"{class_hours}; the reservation {found.name} has {room} seats for {offer.title}, "
         f"and the course {booking.seats} people."
     )
     if room >= booking.seats:

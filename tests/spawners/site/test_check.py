@@ -68,6 +68,9 @@ ABOUT_NODES = [
     )
 ]
 
+# The hub's account is no operator of this Slurm.
+NOT_LONGER = 'for offer in c.ClusterSpawner.offers.values(): offer.pop("more_hours", None)'
+
 Finding = dict[str, str]
 # Runs the check with lines added to the configuration.
 Check = Callable[..., subprocess.Popen[str]]
@@ -80,7 +83,7 @@ def check(slurm_site: SlurmSite, slurm_classroom: Classroom) -> Check:
 
     def start(*options: str, config: str = "") -> subprocess.Popen[str]:
         path = folder / "checked_config.py"
-        path.write_text(f'load_subconfig("{folder / CONFIG.name}")\n{config}\n')
+        path.write_text(f'load_subconfig("{folder / CONFIG.name}")\n{NOT_LONGER}\n{config}\n')
         python = slurm_site.deployed.hub
         return subprocess.Popen(
             [
@@ -251,6 +254,14 @@ def test_people_whom_the_launcher_should_not_act_for(check: Check) -> None:
         (CLUSTER, "launcher as nobody-knows", "failed"),
         (CLUSTER, "launcher's refusals", "failed"),
     ]
+
+
+def test_sessions_that_the_hub_may_not_lengthen(check: Check) -> None:
+    config = 'c.ClusterSpawner.offers["cpu-small"]["more_hours"] = 1'
+    found = findings(check("--json", f"--user={USER}", config=config), code=0)
+    [trouble] = [each for each in found if each["state"] != "ok"]
+    assert (trouble["where"], trouble["name"]) == (JOBS[0], "more hours")
+    assert trouble["detail"].startswith("Invalid user id for job ")
 
 
 def test_no_room(check: Check, slurm_site: SlurmSite) -> None:

@@ -223,7 +223,9 @@ class TestRoom:
 class TestSeats:
     @staticmethod
     def find(reservation: str = "class", people: int = 4, ends: float = 9000) -> Finding:
-        return seats(Booking("optics", reservation, ONE_GPU, people, 2000, ends), OVERVIEW)
+        return seats(
+            Booking("optics", reservation, (ONE_GPU.name,), people, 2000, ends), ONE_GPU, OVERVIEW
+        )
 
     def test_enough(self) -> None:
         assert self.find().state is State.OK
