@@ -33,8 +33,16 @@ slurm: $(STAMPS)/dev setup debian ## the same on a real one-machine Slurm (root)
 	@exec $(BIN)/python tests/slurm_classroom.py
 
 .PHONY: test
-test: setup $(STAMPS)/dev debian ## run all tests, also on a real Slurm and in a real browser
-	$(BIN)/python -m pytest
+test: setup $(STAMPS)/dev debian ## run the tests, also on a real Slurm and in a real browser
+	$(BIN)/python -m pytest -m "not slow"
+
+.PHONY: proof
+proof: setup $(STAMPS)/dev debian ## run the long proofs: killed hubs, failing clusters, refusals
+	$(BIN)/python -m pytest -m slow
+
+.PHONY: bench-watch
+bench-watch: setup $(STAMPS)/dev debian ## count what the hub asks Slurm, with 1 to 200 sessions (root)
+	$(BIN)/python tests/bench/watch.py
 
 .PHONY: fresh
 fresh: ## prove `make run` in an empty Debian (root; needs debootstrap; minutes)

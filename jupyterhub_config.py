@@ -52,6 +52,7 @@ c.ClusterSpawner.offers = {
         "cpus": 1,
         "memory_mb": 2048,
         "hours": 8,
+        "more_hours": 2,
     },
 }
 c.ClusterSpawner.terms = StoreTerms(database)
@@ -79,7 +80,7 @@ c.JupyterHub.load_roles = [
     {
         "name": "classroom",
         "services": ["classroom"],
-        "scopes": ["read:servers", "delete:servers"],
+        "scopes": ["read:servers", "servers"],
     },
     {"name": "user", "scopes": ["self", "access:services!service=classroom"]},
     # What a session's token may do: be a session, and hand in.

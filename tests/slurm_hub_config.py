@@ -19,6 +19,7 @@ c.ClusterSpawner.offers = {
         "cpus": 2,
         "memory_mb": 4096,
         "hours": 8,
+        "more_hours": 2,
     },
     "gpu-slice": {
         "title": "A slice of a GPU",
@@ -29,6 +30,7 @@ c.ClusterSpawner.offers = {
         "cpus": 2,
         "memory_mb": 8192,
         "hours": 4,
+        "more_hours": 1,
     },
     "gpu-share": {
         "title": "A shared GPU",

@@ -95,6 +95,9 @@ def remove(state: Path, hub: str, server: str, attempt: int | None = None) -> No
         if directory.is_symlink() or not directory.is_dir():
             directory.unlink()
     shutil.rmtree(directory, ignore_errors=True)
+    with contextlib.suppress(OSError):  # another attempt's files are there
+        if attempt is not None:
+            directory.parent.rmdir()
 
 
 def log_tail(state: Path, hub: str, server: str, attempt: int, lines: int) -> str:

@@ -12,7 +12,7 @@ from spawners.errors import ClusterSilent
 from spawners.jobs import Job, JobSpec, JobState
 from spawners.slurm import SlurmCluster
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 CLUSTERS = ("lesesal", "olivia")
 # No other site's user: a site takes its own away.

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
+from slurm.system import answers, free_ports, until
 
 from courses.classroom.app import ClassroomApp
 from courses.classroom.statuses import status_of
@@ -57,3 +59,26 @@ def test_a_taken_port_is_said_in_a_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_it_ends_with_the_hub_that_started_it(tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    hub = f"""
+import subprocess, sys, time
+classroom = subprocess.Popen([sys.executable, "-m", "courses.classroom", "--home={tmp_path}",
+                              "--port={port}"])
+print(classroom.pid, flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", hub],
+        env=os.environ | {"JUPYTERHUB_API_TOKEN": "x", "JUPYTERHUB_CLIENT_ID": "service-x"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        classroom = psutil.Process(int(process.stdout.readline()))
+        assert until(lambda: answers(port), 20)
+        process.kill()
+    gone, _ = psutil.wait_procs([classroom], timeout=20)
+    assert gone

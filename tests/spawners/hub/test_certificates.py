@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from certipy import Certipy
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from spawners.errors import ClusterSilent
 from spawners.hub import certificates
@@ -122,4 +123,4 @@ async def test_thousands_of_machines_fit_into_what_openssl_takes(
     assert len(names(made)) == 5003
     certificate = x509.load_pem_x509_certificate(made["ssl.crt"].encode())
     # SSL_MAX_CERT_LIST_DEFAULT
-    assert len(certificate.public_bytes(certificates.Encoding.DER)) < 100 * 1024
+    assert len(certificate.public_bytes(Encoding.DER)) < 100 * 1024
