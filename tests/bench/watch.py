@@ -2,8 +2,8 @@
 
 A real hub on a real one-machine Slurm, under its own account. Sessions are `stub_session`; as many
 run as the four pretended nodes take, the others wait. Meanwhile five people's pages ask each second
-for all of their sessions. What slurmctld was asked is its own count (`sdiag`). It leaves out what starting
-and ending a session asks, which is once each.
+for all of their sessions. What slurmctld was asked is its own count (`sdiag`). It leaves out what
+starting and ending a session asks, which is once each.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ HERE = pathlib.Path(__file__).parent
 def terms(user, course):
     classes = json.loads((HERE / "classes.json").read_text())
     kept = tuple(ClassTime(**each) for each in classes.get(course, ()))
-    return Terms(course, course.title(), ("olivia", "fox", "queue"), "student", kept)
+    return Terms(course, course.title(), ("olivia", "fox", "queue", "laptop"), "student", kept)
 
 def account(user, cluster):
     # One person has an account on one of the clusters only.
@@ -39,9 +39,12 @@ c.ClusterSpawner.hub_id = "two"
 c.ClusterSpawner.clusters = {{
     name: {{"type": "slurm", "conf": conf}} for name, conf in {confs}.items()
 }}
+# A third one is one more entry.
+c.ClusterSpawner.clusters["laptop"] = {{"type": "local", "root": str(HERE / "laptop")}}
 c.ClusterSpawner.offers = {{
     "olivia": {{"title": "On Olivia", "cluster": "olivia", "partition": "cpu", "more_hours": 1}},
     "fox": {{"title": "On Fox", "cluster": "fox", "partition": "cpu"}},
+    "laptop": {{"title": "On the hub's machine", "cluster": "laptop"}},
     "queue": {{"title": "All GPUs", "cluster": "olivia", "partition": "gpu",
                "gpus": {{"h100": 2}}, "cpus": 16, "hours": 2}},
 }}
@@ -112,14 +115,13 @@ def running(machine: SlurmMachine) -> list[str]:
 
 
 def test_the_offer_chooses_the_cluster_and_the_account(hub: Hub, site: SlurmSite) -> None:
-    for user, offer in (("kim", "olivia"), ("lee", "fox")):
+    for user, offer in (("kim", "olivia"), ("lee", "fox"), ("ola", "laptop")):
         assert start(hub, user, offer).status_code in {201, 202}
-    for user in ("kim", "lee"):
+    for user in USERS:
         hub.until_ready(user, "ai")
     assert running(site.machines["olivia"]) == ["two-a|students|(null)|normal|"]
     assert running(site.machines["fox"]) == ["two-b|students|(null)|normal|"]
-    nodes = {user: hub.server(user, "ai") for user in ("kim", "lee")}
-    assert all(nodes.values())
+    assert told(hub, "ola")["offer"] == "On the hub's machine"
 
 
 def test_no_account_on_a_cluster_is_a_sentence(hub: Hub) -> None:
@@ -225,8 +227,8 @@ def test_the_spawn_page_ranks_and_counts(hub: Hub, site: SlurmSite) -> None:
 
         until(lambda: choices()["queue"]["gpus"] == [["h100", 2, 4]], "two of four are taken")
         shown = choices()
-        assert list(shown) == ["olivia", "queue", "fox"]
-        assert [each["state"] for each in shown.values()] == ["now", "now", "refused"]
+        assert list(shown) == ["olivia", "queue", "laptop", "fox"]
+        assert [each["state"] for each in shown.values()] == ["now", "now", "now", "refused"]
         more = machine.command(
             "sbatch", "--parsable", "--partition=gpu", "--gres=gpu:h100:2", "--nodelist=gpu2",
             "--time=60", "--account=root", "--output=/dev/null", "--wrap=sleep 300",

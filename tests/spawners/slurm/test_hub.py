@@ -1,5 +1,6 @@
 """ClusterSpawner on a real Slurm: the hub under its own account, sessions under their users'."""
 
+import asyncio
 import json
 import pwd
 import time
@@ -11,6 +12,8 @@ import psutil
 import pytest
 from hubs import Hub, running_hub
 from slurm_site import SlurmSite
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import websocket_connect
 
 pytestmark = pytest.mark.slurm
 
@@ -34,6 +37,7 @@ c.ClusterSpawner.offers = {{
 c.ClusterSpawner.cmd = ["{session}", "-m", "lesesal_notebook.session"]
 c.ClusterSpawner.default_url = "/lab"
 c.ClusterSpawner.poll_interval = 1
+c.JupyterHub.cleanup_servers = False
 c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 1}}
 c.JupyterHub.log_level = "DEBUG"
 c.Spawner.debug = True
@@ -216,6 +220,49 @@ def test_a_cancelled_session_is_noticed(hub: Hub, user: str, slurm_site: SlurmSi
         time.sleep(0.2)
     folder = Path(pwd.getpwnam(user).pw_dir, ".local/state/lesesal/sessions/slurm-test/ai")
     assert not folder.exists()
+
+
+async def execute(hub: Hub, user: str, kernel: str, code: str) -> str:
+    """What a kernel prints when it runs this code, over the proxy as a browser does it."""
+    request = HTTPRequest(
+        f"{hub.url}/user/{user}/ai/api/kernels/{kernel}/channels".replace("http", "ws", 1),
+        headers={"Authorization": f"token {hub.token}"},
+    )
+    socket = await websocket_connect(request)
+    header = {"msg_id": code, "msg_type": "execute_request", "session": "test", "version": "5.3"}
+    await socket.write_message(
+        json.dumps(
+            {
+                "channel": "shell",
+                "header": header,
+                "parent_header": {},
+                "metadata": {},
+                "content": {"code": code, "silent": False},
+            }
+        )
+    )
+    async with asyncio.timeout(30):
+        while True:
+            message = json.loads(await socket.read_message() or "{}")
+            if message["msg_type"] == "stream":
+                socket.close()
+                return str(message["content"]["text"])
+
+
+def test_a_killed_hub_costs_no_kernel_its_state(hub: Hub, user: str) -> None:
+    start(hub, user, "cpu")
+    hub.until_ready(user, "ai")
+    kernel = httpx.post(
+        f"{hub.url}/user/{user}/ai/api/kernels",
+        headers={"Authorization": f"token {hub.token}"},
+        json={"name": "python3"},
+        timeout=30,
+    ).json()["id"]
+    assert asyncio.run(execute(hub, user, kernel, "x = 41; print(x)")) == "41\n"
+    hub.kill()
+    hub.start()
+    hub.until_ready(user, "ai")
+    assert asyncio.run(execute(hub, user, kernel, "print(x + 1)")) == "42\n"
 
 
 def test_the_hubs_account_may_only_run_the_launcher(slurm_site: SlurmSite) -> None:

@@ -223,17 +223,22 @@ def test_a_node_that_fails_costs_a_session_its_kernels_and_not_its_address(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("how", ["stopped", "hanging"])
 def test_a_cluster_that_does_not_answer_loses_nobody_and_is_told(
-    hub: Hub, users: tuple[str, ...], slurm_site: SlurmSite
+    hub: Hub, users: tuple[str, ...], slurm_site: SlurmSite, how: str
 ) -> None:
     waits, runs = users[:2]
+    machine = slurm_site.machine
     start(hub, runs, "cpu")
     hub.until_ready(runs, "ai")
     start(hub, waits, "waits")
     until(lambda: told(hub, waits)["phase"] == "waiting", "one waits")
     known = jobs(slurm_site.machine)
     began = time.time()
-    slurm_site.machine.stop_controller()
+    if how == "stopped":
+        machine.stop_controller()
+    else:
+        machine.hang_controller()
     try:
         until(lambda: told(hub, waits)["silent_since"] is not None, "it is told")
         assert abs(told(hub, waits)["silent_since"] - began) < 15
@@ -247,7 +252,10 @@ def test_a_cluster_that_does_not_answer_loses_nobody_and_is_told(
         hub.until_ready(runs, "ai")
         assert told(hub, waits)["pending"]
     finally:
-        slurm_site.machine.start_controller()
+        if how == "stopped":
+            machine.start_controller()
+        else:
+            machine.wake_controller()
     until(lambda: told(hub, waits)["silent_since"] is None, "it answers again")
     assert (told(hub, waits)["phase"], jobs(slurm_site.machine)) == ("waiting", known)
 
