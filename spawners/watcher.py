@@ -183,5 +183,5 @@ class Watched:
     def of(cls, name: str, cluster: Cluster) -> Watched:
         """With the usual pace."""
         return cls(
-            name, cluster, Watcher(cluster.snapshot), Watcher(cluster.overview, interval=10.0)
+            name, cluster, Watcher(cluster.snapshot), Watcher(cluster.overview, interval=5.0)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,16 +14,17 @@ from tornado.web import HTTPError, authenticated
 
 from courses import archives, words
 from courses.archives import Limits
-from courses.classroom import views
+from courses.classroom import session_views, views
 from courses.classroom.handlers import Handler, hub_away
 from courses.course import Course, Role
 from courses.errors import NotFound
 from courses.store.audit import now
 from courses.submissions import receipt_json
 
+# The nonce, because 'self' is also where people's own notebook servers are.
 _PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'self'"
+    "default-src 'none'; script-src 'nonce-{nonce}'; connect-src 'self'; style-src 'self'; "
+    "img-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
 )
 # Feedback shows a student's own output, which may be any HTML: nothing in it runs, nothing in it
 # loads, and it has no origin, so that it could not use anybody's cookies either.
@@ -43,7 +45,11 @@ class Page(Handler):
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
-        self.set_header("Content-Security-Policy", _PAGE_POLICY)
+        self._nonce = secrets.token_urlsafe(16)
+        self._set_policy()
+
+    def _set_policy(self) -> None:
+        self.set_header("Content-Security-Policy", _PAGE_POLICY.format(nonce=self._nonce))
 
     def show(self, template: str, **values: object) -> None:
         """Finish with a template; each gets ``site`` and ``user``."""
@@ -52,7 +58,8 @@ class Page(Handler):
             "prefix": auth.base_url,
             "static": f"{auth.base_url}static/",
             "hub": auth.hub_host + auth.hub_prefix,
-            "style_version": style_version(),
+            "version": static_version(),
+            "nonce": self._nonce,
         }
         values = {"site": site, "user": self.user_name(), **values}
         self.finish(self.shared.templates.get_template(template).render(values))
@@ -62,7 +69,7 @@ class Page(Handler):
         return ""
 
     def write_sentence(self, status: int, message: str) -> None:
-        self.set_header("Content-Security-Policy", _PAGE_POLICY)
+        self._set_policy()
         self.set_header("Content-Type", "text/html; charset=UTF-8")
         heading = _HEADINGS.get(status, "That did not work")
         self.show("error.html", status=status, heading=heading, message=message)
@@ -92,12 +99,13 @@ class PersonalPage(HubOAuthenticated, Page):
         """A course's address."""
         return f"{self.shared.auth.base_url}courses/{quote(slug)}"
 
-    async def links(self, *slugs: str) -> list[views.View]:
-        """The links to each course's session, and its state."""
+    async def sessions(self, *courses: Course) -> list[views.View]:
+        """Each course's session."""
         user, auth = self.user_name(), self.shared.auth
-        running = await self.shared.sessions.of(user)
-        hub = auth.hub_host + auth.hub_prefix
-        return [views.session_link(hub, auth.base_url, user, slug, running) for slug in slugs]
+        known = await self.shared.sessions.of(user)
+        links = session_views.Links(auth.hub_host + auth.hub_prefix, auth.base_url, user)
+        at = now()
+        return [session_views.session(links, each, known.get(each.slug), at) for each in courses]
 
 
 class Home(PersonalPage):
@@ -106,11 +114,11 @@ class Home(PersonalPage):
         user, at, desk = self.user_name(), now(), self.shared.desk
         courses = await self.work(desk.courses, user)
         cards = []
-        links = await self.links(*(course.slug for course, _ in courses))
-        for (course, role), link in zip(courses, links, strict=True):
+        sessions = await self.sessions(*(course for course, _ in courses))
+        for (course, role), session in zip(courses, sessions, strict=True):
             standings = await self.work(desk.standings, user, course.slug)
             view = views.card(course, role, standings, at)
-            cards.append({**view, "address": self.base(course.slug), "session": link})
+            cards.append({**view, "address": self.base(course.slug), "session": session})
         self.show("home.html", cards=cards, xsrf=self.xsrf)
 
 
@@ -119,10 +127,10 @@ class CoursePage(PersonalPage):
     async def get(self, slug: str) -> None:
         user, desk = self.user_name(), self.shared.desk
         course, role = await self.work(desk.course, user, slug)
-        (link,) = await self.links(slug)
+        (session,) = await self.sessions(course)
         values: dict[str, object] = {
             "course": course,
-            "link": link,
+            "session": session,
             "xsrf": self.xsrf,
             "zone": views.zone_words(course),
         }
@@ -136,6 +144,29 @@ class CoursePage(PersonalPage):
             self.show("course.html", **values, assignments=rows)
 
 
+class SessionParts(PersonalPage):
+    """The parts of pages that tell of sessions, anew, for the script that keeps them fresh."""
+
+    @authenticated
+    async def get(self) -> None:
+        courses = await self.work(self.shared.desk.courses, self.user_name())
+        sessions = await self.sessions(*(course for course, _ in courses))
+        macros: Any = self.shared.templates.get_template("session.html").module
+        self.finish(
+            {
+                "sessions": {
+                    str(each["slug"]): {
+                        "state": each["state"],
+                        "line": macros.line(each).strip(),
+                        "buttons": macros.buttons(each, self.xsrf).strip(),
+                        "formgrader": macros.formgrader(each).strip(),
+                    }
+                    for each in sessions
+                }
+            }
+        )
+
+
 class StopSession(PersonalPage):
     @authenticated
     async def post(self, slug: str) -> None:
@@ -143,6 +174,18 @@ class StopSession(PersonalPage):
         await self.work(self.shared.desk.course, user, slug)
         await self.shared.sessions.stop(user, slug)
         self.redirect(self.base(slug), status=303)
+
+
+class MoreTime(PersonalPage):
+    @authenticated
+    async def post(self, slug: str) -> None:
+        user = self.user_name()
+        await self.work(self.shared.desk.course, user, slug)
+        if refusal := await self.shared.sessions.more(user, slug):
+            self.set_status(409)
+            self.write_sentence(409, refusal)
+        else:
+            self.redirect(self.base(slug), status=303)
 
 
 class SubmissionPage(PersonalPage):
@@ -254,10 +297,12 @@ def _html_files(path: Path, limit: int) -> list[str]:
 
 
 @cache
-def style_version() -> str:
-    """Changes when the style sheet does, so that browsers may keep it."""
-    style = Path(__file__).parent / "static" / "lesesal.css"
-    return hashlib.sha256(style.read_bytes()).hexdigest()[:12]
+def static_version() -> str:
+    """Changes when a static file does, so that browsers may keep them."""
+    digest = hashlib.sha256()
+    for path in sorted((Path(__file__).parent / "static").iterdir()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def routes() -> dict[str, type[Handler]]:
@@ -268,7 +313,9 @@ def routes() -> dict[str, type[Handler]]:
         "": Home,
         "oauth_callback": Callback,
         course: CoursePage,
+        "sessions": SessionParts,
         f"{course}/session/stop": StopSession,
+        f"{course}/session/more": MoreTime,
         submission: ReceiptPage,
         rf"{submission}/receipt\.json": ReceiptFile,
         rf"{submission}/archive\.zip": ArchiveFile,

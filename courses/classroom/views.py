@@ -5,34 +5,15 @@ Templates only place these values; they are plain dicts and strings, ready to be
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from urllib.parse import quote
 
 from courses import words
 from courses.classroom.desk import Classroom, Standing
-from courses.classroom.sessions import RunningSession
 from courses.course import Course, Role
 from courses.submissions import Feedback, Submission
 
 View = dict[str, object]
-
-
-def session_link(
-    hub: str, prefix: str, user: str, slug: str, running: Mapping[str, RunningSession]
-) -> View:
-    """The addresses around a session, and its state: ``ready``, ``starting``, … or ``none``."""
-    session = running.get(slug)
-    person = f"{quote(user, safe='@')}/{quote(slug)}"
-    return {
-        "state": session.state if session else "none",
-        "open": session.url if session else "",
-        # A page of the session itself (lesesal_notebook.session.page).
-        "given": f"{session.url}lesesal/session" if session else "",
-        "start": f"{hub}spawn/{person}",
-        "wait": f"{hub}spawn-pending/{person}",
-        "stop": f"{prefix}courses/{quote(slug)}/session/stop",
-    }
 
 
 def zone_words(course: Course) -> str:

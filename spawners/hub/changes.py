@@ -9,6 +9,7 @@ from .. import limits
 from ..errors import Refused
 from ..jobs import JobSpec
 from ..launch import Bid, Phase
+from . import held
 from .wish import Plan
 
 if TYPE_CHECKING:
@@ -62,10 +63,12 @@ async def more(spawner: ClusterSpawner) -> str:
     except Refused:
         spec = replace(_next_spec(spawner, await spawner.granted(plan)), after=noted.job)
         await spawner.submit(Bid(watched, spec))
+        held.clusters.unyielding.add(watched.name)
         told = (
             "Another session is booked: when this one ends, it follows under the same address as "
             "soon as there is room. Your files stay; notebooks start anew."
         )
+        spawner.session.notes.append(told)
     else:
         await watched.jobs.next(hurry=True)
         told = "Your session goes on for longer."

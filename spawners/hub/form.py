@@ -35,6 +35,7 @@ class Choice:
         gpus: kind, free and in all, for each kind that the offer asks for.
         starts: the expected start, in seconds since 1970, when it is ``wait``.
         sentence: why it is refused or unknown; may be empty.
+        notes: what its person should know besides, as sentences.
         chosen: whether it is the one to start with.
     """
 
@@ -43,6 +44,7 @@ class Choice:
     gpus: tuple[tuple[str, int, int], ...] = ()
     starts: float | None = None
     sentence: str = ""
+    notes: tuple[str, ...] = ()
     chosen: bool = False
 
     @property
@@ -81,17 +83,18 @@ async def _look(spawner: ClusterSpawner, terms: Terms, offer: Offer) -> Choice:
     if watched.jobs.silent_since or watched.overview.silent_since:
         raise ClusterSilent("The cluster does not answer just now.")
     plan = await spawner.granted(wish.Plan(offer, offer.limits.hours, terms))
-    kept = (await in_class(plan, watched)).plan
+    found = await in_class(plan, watched)
+    kept, notes = found.plan, found.notes
     overview = (await watched.overview.fresh(max_age=AGE)).seen
     gpus = tuple(
         (kind, count.free, count.total) for kind, count in overview.gpus(kept.offer).items()
     )
     starts = await spawner.expected_start(kept)
     if starts is None:
-        return Choice(offer, "unknown", gpus)
+        return Choice(offer, "unknown", gpus, notes=notes)
     # A cluster plans in steps; what begins within a minute begins now.
     now = starts <= time.time() + 60 and overview.could_start_now(kept.offer)
-    return Choice(offer, "now" if now else "wait", gpus, None if now else starts)
+    return Choice(offer, "now" if now else "wait", gpus, None if now else starts, notes=notes)
 
 
 async def options_form(spawner: ClusterSpawner) -> str:
@@ -104,7 +107,8 @@ async def options_form(spawner: ClusterSpawner) -> str:
     found = await choices(spawner, terms)
     if found[0].state != "refused":
         found[0] = Choice(**{**vars(found[0]), "chosen": True})
-    return render("offers.html", course=terms, choices=found, notes=[])
+    notes = dict.fromkeys(note for choice in found for note in choice.notes)
+    return render("offers.html", course=terms, choices=found, notes=list(notes))
 
 
 def options_from_form(form: Mapping[str, list[str]]) -> dict[str, Any]:

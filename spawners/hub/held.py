@@ -19,6 +19,8 @@ class Clusters:
 
     def __init__(self) -> None:
         self._made: dict[str, Watched] = {}
+        # Those that have refused to lengthen a session.
+        self.unyielding: set[str] = set()
 
     def get(self, name: str, configured: Mapping[str, Any], hub: str) -> Watched:
         """The cluster of this name. Raises `ClusterSilent` when it is not configured any more."""

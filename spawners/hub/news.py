@@ -8,19 +8,23 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from ..jobs import Job, JobId, JobState
 from ..launch import Bid, Launch, Phase
 from ..overview import Overview
-from . import changes
+from . import changes, held
 from .state import SessionState
 
 if TYPE_CHECKING:
     from .spawner import ClusterSpawner
 
 # Seconds that what is told of the queue may be old.
-QUEUE_AGE = 15.0
+QUEUE_AGE = 5.0
+# Seconds that what else could start may be old.
+OTHERS_AGE = 3.0
 Told = dict[str, Any]
+_others_known: WeakKeyDictionary[Launch, tuple[float, list[dict[str, str]]]] = WeakKeyDictionary()
 
 _NOTHING: Told = {
     "pending": False,
@@ -85,7 +89,8 @@ async def tell_all(spawner: ClusterSpawner) -> Told:
         told["others"] = await _others(spawner, spawner.launch)
     if spawner.session.up is not None and spawner.ready:
         hours = await changes.allowed(spawner)
-        how = "follow" if len(spawner.session.bids) > 1 else "extend"
+        cluster = spawner.session.bids[0].cluster
+        how = "follow" if cluster in held.clusters.unyielding else "extend"
         told["more"] = {"hours": hours, "how": how} if hours > 0 else None
     return told
 
@@ -182,12 +187,15 @@ def _percent(launch: Launch, bid: Bid, told: Told) -> int:
 
 
 async def _others(spawner: ClusterSpawner, launch: Launch) -> list[dict[str, str]]:
-    """Offers that could start now, and are not asked for yet."""
+    """Offers that could start now, and are not asked for yet; a page asks each second."""
+    asked = {bid.spec.offer.name for bid in launch.bids}
+    known = _others_known.get(launch)
+    if known is not None and time.monotonic() - known[0] < OTHERS_AGE:
+        return [each for each in known[1] if each["offer"] not in asked]
     terms = await spawner.find_terms()
     if terms is None:
         return []
     offers = spawner.find_offers(terms)
-    asked = {bid.spec.offer.name for bid in launch.bids}
     found = []
     for name in terms.offers:
         if name in asked or name not in offers:
@@ -196,4 +204,5 @@ async def _others(spawner: ClusterSpawner, launch: Launch) -> list[dict[str, str
         free = overview is not None and overview.could_start_now(offers[name])
         if free and await spawner.may(name):
             found.append({"offer": name, "title": offers[name].title})
+    _others_known[launch] = (time.monotonic(), found)
     return found

@@ -47,8 +47,10 @@ class Handler(APIHandler):
     def whose(self, user_name: str, server_name: str) -> tuple[ClusterSpawner | None, SessionState]:
         """The spawner, if the hub holds one, and what the database keeps. 404 without either."""
         user = self.find_user(user_name)
-        if user is not None and server_name in user.spawners:
-            spawner = user.spawners[server_name]
+        spawner = user.spawners.get(server_name) if user else None
+        if spawner is not None:
+            if not isinstance(spawner, ClusterSpawner):
+                raise web.HTTPError(404, "This server is none of ours.")
             return spawner, spawner.session
         orm_spawner = user.orm_spawners.get(server_name) if user else None
         if orm_spawner is None:
@@ -115,6 +117,8 @@ class AllNewsHandler(Handler):
         user = self.find_user(user_name)
         if user is None:
             raise web.HTTPError(404, "There is no such person.")
+        if not isinstance(user.spawner, ClusterSpawner):
+            raise web.HTTPError(404, "This hub's servers are none of ours.")
         keeping.start(user.spawner)
         told = {}
         for name, orm_spawner in user.orm_spawners.items():

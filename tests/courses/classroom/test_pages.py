@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -70,7 +71,10 @@ def test_the_first_page_wants_a_login(classroom: Classroom) -> None:
 def test_my_courses(ben: httpx.Client, slug: str, submission: str) -> None:
     page = ben.get("")
     assert page.status_code == 200
-    assert page.headers["Content-Security-Policy"] == pages._PAGE_POLICY
+    (nonce,) = re.findall('<script[^>]* nonce="([^"]+)"', page.text)
+    policy = pages._PAGE_POLICY.format(nonce=nonce)
+    assert page.headers["Content-Security-Policy"] == policy
+    assert ben.get("").headers["Content-Security-Policy"] != policy
     assert page.headers["X-Content-Type-Options"] == "nosniff"
     assert f'<a href="/services/classroom/courses/{slug}">Optics {slug}</a>' in page.text
     assert f'href="/hub/spawn/ben/{slug}">Start session</a>' in page.text
@@ -153,10 +157,44 @@ def test_errors_are_sentences(ben: httpx.Client) -> None:
         assert "Traceback" not in answer.text
 
 
-def test_stopping_needs_the_form(ben: httpx.Client, slug: str) -> None:
+@pytest.mark.parametrize("what", ["stop", "more"])
+def test_changing_a_session_needs_the_form(ben: httpx.Client, slug: str, what: str) -> None:
     """A page of another site that posts with ben's cookies gets nothing done."""
-    answer = ben.post(f"courses/{slug}/session/stop", data={})
+    answer = ben.post(f"courses/{slug}/session/{what}", data={})
     assert answer.status_code == 403
+
+
+def xsrf_of(page: httpx.Response) -> str:
+    """What a page gives its script to show that it is the page's."""
+    return page.text.partition('data-xsrf="')[2].partition('"')[0]
+
+
+def test_no_more_time_is_a_sentence(ben: httpx.Client, slug: str) -> None:
+    """This hub's spawner is not ours: its sessions have no end."""
+    form = {"_xsrf": xsrf_of(ben.get(f"courses/{slug}"))}
+    answer = ben.post(f"courses/{slug}/session/more", data=form)
+    assert answer.status_code == 409
+    assert "<h1>That did not work</h1>" in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_the_pages_script_asks_for_its_parts(cleo: httpx.Client, slug: str) -> None:
+    fetch = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}
+    page = cleo.get(f"courses/{slug}")
+    answer = cleo.get("sessions", headers={**fetch, "X-XSRFToken": xsrf_of(page)})
+    assert answer.headers["Content-Type"] == "application/json; charset=UTF-8"
+    parts = answer.json()["sessions"][slug]
+    assert parts == {
+        "state": "none",
+        "line": "",
+        "buttons": f'<a class="button" href="/hub/spawn/cleo/{slug}">Start session</a>',
+        "formgrader": '<span class="soft">Start the session to open the Formgrader, where you '
+        "collect, grade and give feedback.</span>",
+    }
+    # The page has the same parts, so that nothing flickers.
+    assert f'data-part="buttons"\n       data-state="none">{parts["buttons"]}</div>' in page.text
+    # Another site's page has the cookie, but not the token.
+    assert cleo.get("sessions", headers=fetch, follow_redirects=False).status_code != 200
 
 
 def test_a_session_from_start_to_stop(
@@ -166,6 +204,7 @@ def test_a_session_from_start_to_stop(
     classroom.hub.until_ready("ben", slug)
     page = ben.get(f"courses/{slug}")
     assert f'href="/user/ben/{slug}/">Open session</a>' in page.text
+    assert '<p class="state live">' in page.text
     form = page.text.partition('name="_xsrf" value="')[2].partition('"')[0]
     answer = ben.post(f"courses/{slug}/session/stop", data={"_xsrf": form})
     assert (answer.status_code, str(answer.url)) == (200, f"{classroom.url}courses/{slug}")
