@@ -50,7 +50,8 @@ fresh: ## prove `make run` in an empty Debian (root; needs debootstrap; minutes)
 
 .PHONY: screenshots
 screenshots: setup $(STAMPS)/dev debian ## take the pictures of the README anew
-	LESESAL_SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/browser -k local
+	LESESAL_SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/browser/test_classroom.py \
+		tests/browser/test_waiting.py -k "local or waiting"
 
 .PHONY: lint
 lint: setup $(STAMPS)/dev ## ruff, mypy, import contracts, templates

@@ -362,6 +362,7 @@ def open_work(person: Person) -> None:
     work(person.page)
 
 
+@pytest.mark.slow
 def test_a_session_of_the_embedded_cluster_is_told_of_its_end(
     browser: Browser, tmp_path: Path
 ) -> None:

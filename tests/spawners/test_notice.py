@@ -43,6 +43,7 @@ async def ended_as(place: Place, job: JobId) -> str:
     return seen.word
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["local", pytest.param("slurm", marks=pytest.mark.slurm)])
 async def test_a_session_is_told_before_its_end(
     where: str, request: pytest.FixtureRequest, tmp_path: Path

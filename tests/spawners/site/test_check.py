@@ -148,10 +148,12 @@ def test_all_is_well_and_nothing_is_left(check: Check, slurm_site: SlurmSite) ->
     assert left_files(USER) == []
 
 
+@pytest.mark.slow
 def test_without_a_user_it_says_what_it_could_not_try(check: Check) -> None:
     assert troubles(check("--json"), code=0) == [(CLUSTER, "launcher", "skipped")]
 
 
+@pytest.mark.slow
 def test_for_a_terminal_it_is_lines(check: Check) -> None:
     config = 'c.ClusterSpawner.offers["cpu-small"]["partition"] = "nowhere"'
     out, _ = check("--quick", config=config).communicate(timeout=SILENT_SECONDS)
@@ -169,6 +171,7 @@ def test_for_a_terminal_it_is_lines(check: Check) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_offers_that_the_cluster_does_not_have(check: Check) -> None:
     config = """
 c.ClusterSpawner.offers["cpu-small"]["reservation"] = "nobody-made-it"
@@ -182,6 +185,7 @@ c.ClusterSpawner.offers["gpu"]["gpus"] = {"a100": 1}
     ]
 
 
+@pytest.mark.slow
 def test_a_session_side_that_is_not_there(check: Check) -> None:
     config = 'c.ClusterSpawner.cmd[0] = "/cluster/nowhere/python"'
     found = findings(check("--json", f"--user={USER}", config=config), code=1)
@@ -193,6 +197,7 @@ def test_a_session_side_that_is_not_there(check: Check) -> None:
     assert first["detail"].endswith("/cluster/nowhere/python: No such file or directory")
 
 
+@pytest.mark.slow
 def test_addresses_where_nobody_answers(check: Check) -> None:
     config = """
 c.JupyterHub.hub_connect_url = "http://127.0.0.1:9"
@@ -219,6 +224,7 @@ def sudo_rule(site: SlurmSite) -> Iterator[Path]:
         write_rule(rule, site.account, site.deployed, site.users)
 
 
+@pytest.mark.slow
 def test_no_sudo_rule(check: Check, slurm_site: SlurmSite) -> None:
     with sudo_rule(slurm_site) as rule:
         rule.unlink()
@@ -235,6 +241,7 @@ def test_no_sudo_rule(check: Check, slurm_site: SlurmSite) -> None:
     assert not any(each["where"] == OFFERS for each in found)
 
 
+@pytest.mark.slow
 def test_a_sudo_rule_that_allows_more(check: Check, slurm_site: SlurmSite) -> None:
     with sudo_rule(slurm_site) as rule:
         rule.chmod(0o640)
@@ -247,6 +254,7 @@ def test_a_sudo_rule_that_allows_more(check: Check, slurm_site: SlurmSite) -> No
     ]
 
 
+@pytest.mark.slow
 def test_people_whom_the_launcher_should_not_act_for(check: Check) -> None:
     options = ("--json", "--quick", "--user=daemon", "--user=nobody-knows", "--outsider=student2")
     assert troubles(check(*options)) == [
@@ -256,6 +264,7 @@ def test_people_whom_the_launcher_should_not_act_for(check: Check) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_sessions_that_the_hub_may_not_lengthen(check: Check) -> None:
     config = 'c.ClusterSpawner.offers["cpu-small"]["more_hours"] = 1'
     found = findings(check("--json", f"--user={USER}", config=config), code=0)
@@ -264,6 +273,7 @@ def test_sessions_that_the_hub_may_not_lengthen(check: Check) -> None:
     assert trouble["detail"].startswith("Invalid user id for job ")
 
 
+@pytest.mark.slow
 def test_no_room(check: Check, slurm_site: SlurmSite) -> None:
     slurm_site.machine.drain("gpu4")
     try:
@@ -274,6 +284,7 @@ def test_no_room(check: Check, slurm_site: SlurmSite) -> None:
     assert until(lambda: not jobs(slurm_site), 10)
 
 
+@pytest.mark.slow
 def test_jobs_that_the_hub_may_not_see(check: Check, slurm_site: SlurmSite) -> None:
     conf = slurm_site.machine.conf
     before = conf.read_text()
@@ -292,6 +303,7 @@ def test_jobs_that_the_hub_may_not_see(check: Check, slurm_site: SlurmSite) -> N
     assert until(lambda: not jobs(slurm_site), 10)
 
 
+@pytest.mark.slow
 def test_no_controller(check: Check, slurm_site: SlurmSite) -> None:
     slurm_site.machine.stop_controller()
     try:
@@ -304,6 +316,7 @@ def test_no_controller(check: Check, slurm_site: SlurmSite) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_takes_its_jobs_away(
     check: Check, slurm_site: SlurmSite, number: signal.Signals

@@ -20,7 +20,7 @@ from slurm_site import SlurmSite
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 PROXY = "/usr/bin/configurable-http-proxy"
 COURSE = "ai-foundations"
