@@ -18,7 +18,7 @@ BUSY_SHARE = 0.1
 # Seconds between looks at least, however many are in a hurry; doubled by each look that failed.
 SHORTEST_PAUSE = 0.1
 # Seconds between looks while the cluster does not answer, at most.
-LONGEST_PAUSE = 30.0
+LONGEST_PAUSE = 15.0
 # Seconds after which a look that has no answer yet counts as silence.
 PATIENCE = 8.0
 

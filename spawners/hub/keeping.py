@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from jupyterhub.app import JupyterHub
 
-from ..errors import LaunchError
+from ..errors import ClusterSilent, LaunchError
 from ..jobs import Job
 from ..keeper import Keeper
 from ..watcher import Watched
@@ -48,13 +48,21 @@ async def _keep(site: ClusterSpawner) -> None:
 
 
 async def _look(watched: Watched, keeper: Keeper) -> None:
+    log = JupyterHub.instance().log
     look = await watched.jobs.fresh(max_age=1.0)
     for job in keeper.orphans(look.seen.values(), _owned, time.monotonic()):
-        JupyterHub.instance().log.warning(
+        log.warning(
             "Job %s on %s belongs to no session (%s); ending it", job.id, watched.name, job.key
         )
-        metrics.ORPHANS.labels(cluster=watched.name).inc()
-        await watched.cluster.cancel(job.id, job.username or job.key.user)
+        try:
+            await watched.cluster.cancel(job.id, job.username or job.key.user)
+        except ClusterSilent:
+            raise
+        except LaunchError as error:
+            # An account that the hub may not act for has written our name on a job of its own.
+            log.warning("Job %s on %s is not ended: %s", job.id, watched.name, error)
+        else:
+            metrics.ORPHANS.labels(cluster=watched.name).inc()
 
 
 def _owned(job: Job) -> bool:

@@ -42,7 +42,8 @@ async def poll(spawner: ClusterSpawner) -> int | None:
     """
     if not spawner.session.bids:
         return 0
-    if spawner.launch is not None:
+    # What is to be ended needs no look: ending is idempotent, and the cluster may be silent.
+    if spawner.launch is not None or spawner._stop_pending:
         return None
     restarted = spawner._check_pending and not spawner.recovered
     spawner.recovered = True
@@ -64,8 +65,6 @@ async def poll(spawner: ClusterSpawner) -> int | None:
         return None
     following = [bid for bid in spawner.session.bids if bid is not noted]
     if following:
-        if spawner._stop_pending:  # what was booked to follow has to be ended as well
-            return None
         return _again(spawner, following, restarted=restarted)
     await ended(spawner, noted, job)
     return job.exit_code if job and job.exit_code is not None else 1

@@ -241,9 +241,11 @@ class ClusterSpawner(BatchSpawnerBase):
 
     async def granted(self, plan: wish.Plan) -> wish.Plan:
         """The plan with the account it runs under. Raises `Refused` for a limit, or no account."""
+        account = await self._account(plan.offer.cluster)
+        # Last: from here to who keeps the plan nothing is awaited, so two starts can't both pass.
         quotas = self.quotas(plan.terms)
         limits.check(plan.offer, self.user.name, plan.terms.course, self._others(), quotas)
-        return replace(plan, account=await self._account(plan.offer.cluster))
+        return replace(plan, account=account)
 
     async def find_terms(self) -> Terms | None:
         """The person's terms in this server's course; None when there are none."""
@@ -435,10 +437,12 @@ class ClusterSpawner(BatchSpawnerBase):
 
     async def _end_leftovers(self, bid: Bid) -> None:
         """End what runs under this session's key and is nobody's: its token is void."""
+        username = bid.spec.username
         look = await bid.watched.jobs.fresh(max_age=1.0)
         for job in look.seen.values():
-            if job.key == bid.spec.key and job.alive:
-                await bid.watched.cluster.cancel(job.id, job.username or bid.spec.username)
+            # A key is anybody's to write; another account's job is none of this person's.
+            if job.alive and (job.key, job.username or username) == (bid.spec.key, username):
+                await bid.watched.cluster.cancel(job.id, username)
 
     async def answers(self, host: str, port: int) -> object:
         """Return when a session answers requests there."""

@@ -18,7 +18,10 @@ ASSIGNMENT = "gradient-descent"
 SOURCE = CHECKOUT / "courses/content/ai-foundations/source" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
 
 
-@pytest.fixture(params=["local", pytest.param("slurm", marks=pytest.mark.slurm)])
+SLURM = pytest.param("slurm", marks=[pytest.mark.slurm, pytest.mark.slow])
+
+
+@pytest.fixture(params=["local", SLURM])
 def classroom(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Classroom]:
     if request.param == "local":
         with running_classroom(tmp_path / "state") as running:

@@ -159,6 +159,7 @@ def notices(page: Page) -> Locator:
     return page.locator(".Toastify__toast")
 
 
+@pytest.mark.slow
 def test_the_status_bar_shows_the_time_left_and_asks_for_more(page: Page, session: Session) -> None:
     tell(session, 80 * MINUTE + 30)
     open_lab(page, session)
@@ -182,6 +183,7 @@ def test_the_status_bar_shows_the_time_left_and_asks_for_more(page: Page, sessio
     expect(dialog.get_by_role("button")).to_have_text(["Close"])
 
 
+@pytest.mark.slow
 def test_a_warning_can_be_answered_and_a_refusal_says_why(page: Page, session: Session) -> None:
     tell(session, 5 * MINUTE + 15)
     open_lab(page, session)
@@ -195,6 +197,7 @@ def test_a_warning_can_be_answered_and_a_refusal_says_why(page: Page, session: S
     expect(page.get_by_role("dialog")).to_contain_text("The machine is booked from 15:00 on.")
 
 
+@pytest.mark.slow
 def test_an_end_that_is_moved_elsewhere_is_shown_at_once(page: Page, session: Session) -> None:
     tell(session, 30 * MINUTE + 30)
     open_lab(page, session)
@@ -206,6 +209,7 @@ def test_an_end_that_is_moved_elsewhere_is_shown_at_once(page: Page, session: Se
     )
 
 
+@pytest.mark.slow
 def test_the_sessions_page_counts_down_and_asks_for_more(page: Page, session: Session) -> None:
     tell(session, 2 * MINUTE + 2)
     page.clock.install()
@@ -303,6 +307,7 @@ def test_at_the_signal_all_is_saved_and_what_runs_is_stopped(page: Page, session
     assert text.read_text() == "typed first\n"
 
 
+@pytest.mark.slow
 def test_the_plain_notebook_interface_saves_too(page: Page, session: Session) -> None:
     tell(session, 60 * MINUTE)
     path = session.home / "plain.ipynb"
@@ -318,6 +323,7 @@ def test_the_plain_notebook_interface_saves_too(page: Page, session: Session) ->
     until(15, lambda: "# typed" in path.read_text())
 
 
+@pytest.mark.slow
 def test_a_file_that_changed_on_disk_is_saved_beside_it(page: Page, session: Session) -> None:
     tell(session, 60 * MINUTE)
     path = session.home / "shared.py"
@@ -381,11 +387,12 @@ def test_a_session_of_the_embedded_cluster_is_told_of_its_end(
 
 
 @pytest.mark.slurm
+@pytest.mark.slow
 def test_a_job_is_told_of_its_end(
     browser: Browser, slurm_classroom: Classroom, slurm_site: SlurmSite
 ) -> None:
-    student = arrive(browser, slurm_classroom, "student1")
-    account = pwd.getpwnam("student1")
+    student = arrive(browser, slurm_classroom, "student3")
+    account = pwd.getpwnam("student3")
     path = Path(account.pw_dir, "work.ipynb")
     path.write_text(json.dumps(NOTEBOOK))
     os.chown(path, account.pw_uid, account.pw_gid)
@@ -393,7 +400,7 @@ def test_a_job_is_told_of_its_end(
     open_work(student)
     expect(student.page.locator(".lesesal-End")).to_have_text("1 h 59 min left")
     machine = slurm_site.machine
-    [job] = machine.command("squeue", "--noheader", "--user=student1", "-o", "%A").stdout.split()
+    [job] = machine.command("squeue", "--noheader", "--user=student3", "-o", "%A").stdout.split()
     machine.command("scancel", "--signal=USR1", "--batch", job)
     expect_the_end(student.page, path)
     student.context.close()

@@ -7,7 +7,7 @@ import slurm_machine as machines
 from slurm import system
 from slurm_machine import SlurmMachine, SlurmMachineError
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 SLEEP = "#!/bin/sh\nsleep 1000\n"
 

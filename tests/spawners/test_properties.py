@@ -104,7 +104,7 @@ def test_a_program_gets_its_arguments_from_the_real_bash_as_they_are(
     script = job_script(replace(SPEC, argv=("/usr/bin/printf", "%s\\0", *arguments)))
     # sbatch reads its own directives up to the first line that is a command.
     head, _, _ = script.partition("exec ")
-    assert re.sub(r"^#(?!SBATCH).*\n", "", head, flags=re.MULTILINE) == ""
+    assert re.sub(r"^#(?!SBATCH).*\n", "", head, flags=re.MULTILINE) == 'trap "" USR1\n'
     file = tmp_path_factory.getbasetemp() / "script"
     file.write_text(script, encoding="utf-8", newline="")
     done = subprocess.run(
@@ -255,11 +255,19 @@ def pages(text: str) -> Iterator[str]:
     yield render("refused.html", sentence=text)
     limits = Limits(1, 64, {text: 1}, shards=2)
     choices = [
-        Choice(Offer(text, text, text, limits, text), state, ((text, 1, 2),), 1.0, text, i == 0)
+        Choice(
+            Offer(text, text, text, limits, text),
+            state,
+            ((text, 1, 2),),
+            1.0,
+            text,
+            (text,),
+            i == 0,
+        )
         for i, state in enumerate(RANK)
     ]
     assert {field.name for field in fields(Choice)} == {
-        "offer", "state", "gpus", "starts", "sentence", "chosen"
+        "offer", "state", "gpus", "starts", "sentence", "notes", "chosen"
     }  # fmt: skip
     yield render(
         "offers.html", course=Terms(text, text, (text,), text), choices=choices, notes=[text, text]
