@@ -48,7 +48,6 @@ class Person:
         # The hub's page is ours, wherever the configuration lies.
         expect(self.page.get_by_role("heading")).to_have_text(["Start a session"])
         self.page.get_by_label(re.compile(offer)).check()
-        self.look("offers")
         self.page.get_by_role("button", name="Start").click()
         self.page.wait_for_url(f"**/user/{self.name}/{COURSE}/lab**")
         expect(self.page.get_by_role("menuitem", name="Nbgrader")).to_be_visible()
