@@ -246,8 +246,12 @@ class SlurmMachine(Accounting):
         self._set_node(name, "State=DRAIN", "Reason=maintenance")
 
     def resume(self, name: str) -> None:
-        """Let a drained node take jobs again, and wait until the controller has heard of it."""
-        self._set_node(name, "State=RESUME")
+        """Let a drained node take jobs again, and wait until the controller has heard of it.
+
+        A controller that was started anew may have forgotten that the node was drained.
+        """
+        if self.node_states()[name].startswith(("drain", "down")):
+            self._set_node(name, "State=RESUME")
         if not system.until(partial(self._is_up, name), START_SECONDS):
             raise SlurmMachineError(f"{name} does not come back: {self.node_states()[name]}.")
 
