@@ -13,7 +13,7 @@ from people import COURSE, Person, arrive
 from playwright.sync_api import Browser, Locator, Page, expect
 from slurm_site import SlurmSite
 
-pytestmark = [pytest.mark.browser, pytest.mark.slurm]
+pytestmark = [pytest.mark.browser, pytest.mark.slurm, pytest.mark.slow]
 GPU_NODES = ("gpu1", "gpu2", "gpu3")
 SCREENSHOTS = os.environ.get("LESESAL_SCREENSHOTS")
 CLOCK = r"\d\d:\d\d"
@@ -62,7 +62,6 @@ def until_requeued(site: SlurmSite, job: str) -> None:
         time.sleep(0.2)
 
 
-@pytest.mark.slow
 def test_the_spawn_page_counts_gpus_while_it_is_open(
     browser: Browser, slurm_classroom: Classroom, slurm_site: SlurmSite
 ) -> None:
@@ -108,7 +107,6 @@ def test_the_queue_is_told_and_can_be_left(
     assert jobs(slurm_site, "student2") == []
 
 
-@pytest.mark.slow
 def test_a_cluster_that_is_silent_is_told_of(
     browser: Browser, slurm_classroom: Classroom, slurm_site: SlurmSite
 ) -> None:
@@ -134,7 +132,6 @@ def test_a_cluster_that_is_silent_is_told_of(
     assert jobs(slurm_site, "student2") == []
 
 
-@pytest.mark.slow
 def test_another_offer_a_return_and_an_end(
     browser: Browser, slurm_classroom: Classroom, slurm_site: SlurmSite
 ) -> None:
@@ -177,7 +174,6 @@ def test_another_offer_a_return_and_an_end(
     expect(page.get_by_role("heading")).to_have_text(["Start a session"])
 
 
-@pytest.mark.slow
 def test_a_refusal_is_told_on_the_form_and_after_it(
     browser: Browser, slurm_classroom: Classroom, slurm_site: SlurmSite
 ) -> None:

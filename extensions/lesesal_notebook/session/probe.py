@@ -65,7 +65,10 @@ def tell(fact: str, **fields: object) -> None:
 def answer(listener: socket.socket, nonce: str, met: threading.Event) -> None:
     """Tell everybody who connects who this is and what time it is here."""
     while True:
-        connection, _ = listener.accept()
+        try:
+            connection, _ = listener.accept()
+        except OSError:  # closed: the probe is over
+            return
         with connection:
             line = json.dumps({"nonce": nonce, "time": time.time()})
             connection.sendall(f"{line}\n".encode())

@@ -53,6 +53,7 @@ def stock(session, guide, folder):
     return scores(folder)
 
 
+@pytest.mark.slow
 def test_ps1_travels_the_whole_way(room, guide, tmp_path):
     grace = room.session("grace")
     students = {name: room.session(name) for name in STUDENTS}

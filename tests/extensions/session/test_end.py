@@ -260,6 +260,7 @@ async def test_without_pages_the_signal_still_stops_what_runs(session: Session) 
     tell(session, {"ends": time.time() + 7200, "more": None, "news": ""})
 
 
+@pytest.mark.slow
 async def test_the_end_is_met_also_when_no_signal_comes(tmp_path: Path) -> None:
     ends = time.time() + UNTOLD + 15
     hub = StandInHub(told={"ends": ends, "more": None, "news": ""})
