@@ -248,10 +248,13 @@ class SlurmMachine(Accounting):
     def resume(self, name: str) -> None:
         """Let a drained node take jobs again, and wait until the controller has heard of it.
 
-        A controller that was started anew may have forgotten that the node was drained.
+        A controller that was started anew may have forgotten that the node was drained, and
+        refuses; then there is nothing to do.
         """
-        if self.node_states()[name].startswith(("drain", "down")):
-            self._set_node(name, "State=RESUME")
+        resume = ("scontrol", "update", f"NodeName={name}", "State=RESUME")
+        refused = self.command(*resume, check=False).stderr
+        if refused and "Invalid node state" not in refused:
+            raise SlurmMachineError(f"{name} does not resume: {refused}")
         if not system.until(partial(self._is_up, name), START_SECONDS):
             raise SlurmMachineError(f"{name} does not come back: {self.node_states()[name]}.")
 

@@ -300,17 +300,7 @@ class ClusterSpawner(BatchSpawnerBase):
 
     async def expected_start(self, plan: wish.Plan) -> float | None:
         """When the cluster would start it, in seconds since 1970. Raises `LaunchError`."""
-        offer, cluster = plan.offer, self.watched(plan.offer.cluster).cluster
-        slurm = plan.account.slurm
-        same = (
-            offer.cluster,
-            offer.name,
-            offer.reservation,
-            offer.qos,
-            slurm,
-            round(plan.hours, 1),
-        )
-        return await held.estimates.get(same, lambda: cluster.expected_start(self.spec(plan)))
+        return await self.watched(plan.offer.cluster).cluster.expected_start(self.spec(plan))
 
     async def _account(self, cluster: str) -> Account:
         if self.account is None:
