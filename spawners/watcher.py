@@ -17,7 +17,7 @@ from .overview import Overview
 BUSY_SHARE = 0.1
 # Seconds between looks at least, however many are in a hurry; doubled by each look that failed.
 SHORTEST_PAUSE = 0.1
-# Seconds between looks while the cluster does not answer, at most.
+# Seconds between looks while the cluster is slow or does not answer, at most.
 LONGEST_PAUSE = 15.0
 # Seconds after which a look that has no answer yet counts as silence.
 PATIENCE = 8.0
@@ -121,7 +121,9 @@ class Watcher(Generic[T]):
                 self._looking_since = time.time()
                 answer = self.latest = Look(await self._look(), began)
                 self._failing_since = None
-                self._rest = max(self._interval, (time.monotonic() - began) / BUSY_SHARE)
+                # A look that an outage held up says little of the next one.
+                slow = (time.monotonic() - began) / BUSY_SHARE
+                self._rest = max(self._interval, min(slow, LONGEST_PAUSE))
                 self._gap = SHORTEST_PAUSE
             except ClusterSilent as silent:
                 answer = silent

@@ -139,3 +139,21 @@ async def test_a_cluster_that_hangs_counts_as_silent_before_the_look_is_given_up
         while watcher.silent_since is None:
             await asyncio.sleep(0.01)
     look.cancel()
+
+
+async def test_a_look_that_was_held_up_does_not_put_off_the_next_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("spawners.watcher.LONGEST_PAUSE", 0.3)
+    times: list[float] = []
+
+    async def held_up() -> dict[JobId, Job]:
+        times.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(0.2)
+        return {}
+
+    watcher = Watcher(held_up, interval=0.01)
+    await watcher.next()
+    await asyncio.wait_for(watcher.next(), timeout=5)
+    # A tenth of the time would be a rest of two seconds.
+    assert 0.25 < times[1] - times[0] < 1
