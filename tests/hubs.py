@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,6 +137,14 @@ def running_hub(
         except subprocess.TimeoutExpired:
             hub.process.kill()
             raise
+
+
+def until(happened: Callable[[], object], what: str, seconds: float = 40) -> None:
+    """Wait until it has happened; fails with what did not."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
 
 
 def until_it_answers(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .. import limits
-from ..errors import Refused
+from ..errors import ClusterSilent, Refused
 from ..jobs import JobSpec
 from ..launch import Bid, Phase
 from . import held
+from .state import BidState
 from .wish import Plan
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ async def switch(spawner: ClusterSpawner, offer: str) -> None:
     if any(bid.spec.offer.name == offer for bid in launch.bids):
         raise Refused("You wait for this offer already.")
     plan = await spawner.plan({"offer": offer})
+    spawner.session.gpus = max(spawner.session.gpus, limits.gpus_of(plan.offer))
     bid = Bid(spawner.watched(plan.offer.cluster), _next_spec(spawner, plan))
     earlier = launch.bids[1:]
     launch.bids.append(bid)
@@ -57,6 +60,18 @@ async def more(spawner: ClusterSpawner) -> str:
     if up is None or plan is None:
         raise Refused("This session can't be lengthened any more. Save your work before it ends.")
     noted = spawner.session.bid(up.attempt)
+    # Before all that is awaited: a second click must find it taken.
+    spawner.session.added_hours += plan.hours
+    try:
+        told = await _lengthen(spawner, noted, plan)
+    except BaseException:
+        spawner.session.added_hours -= plan.hours
+        raise
+    spawner.save()
+    return told
+
+
+async def _lengthen(spawner: ClusterSpawner, noted: BidState, plan: Plan) -> str:
     watched = spawner.watched(noted.cluster)
     try:
         await watched.cluster.extend(noted.job, noted.username, plan.hours)
@@ -69,12 +84,10 @@ async def more(spawner: ClusterSpawner) -> str:
             "soon as there is room. Your files stay; notebooks start anew."
         )
         spawner.session.notes.append(told)
-    else:
+        return told
+    with contextlib.suppress(ClusterSilent):  # it is lengthened, seen or not
         await watched.jobs.next(hurry=True)
-        told = "Your session goes on for longer."
-    spawner.session.added_hours += plan.hours
-    spawner.save()
-    return told
+    return "Your session goes on for longer."
 
 
 async def allowed(spawner: ClusterSpawner) -> float:

@@ -48,10 +48,7 @@ async def poll(spawner: ClusterSpawner) -> int | None:
     restarted = spawner._check_pending and not spawner.recovered
     spawner.recovered = True
     if restarted and spawner.session.up is None:
-        come_back(spawner, spawner.session.bids)
-        spawner.hidden = True
-        asyncio.get_running_loop().call_soon(setattr, spawner, "hidden", False)
-        return 0
+        return _again(spawner, spawner.session.bids, restarted=True)
     noted = spawner.session.bid(spawner.session.up.attempt) if spawner.session.up else None
     if noted is None:
         noted = spawner.session.bids[0]
@@ -112,21 +109,14 @@ async def ended(spawner: ClusterSpawner, noted: BidState, job: Job | None) -> No
         spawner.log.warning("%s: its files are left: %s", spawner._log_name, error)
 
 
-def come_back(
-    spawner: ClusterSpawner, bids: Sequence[BidState], *, port: int | None = None
-) -> None:
-    """Let the hub count the session as one that is starting, until one of these bids answers.
-
-    `port` is what the first bid has reported already.
-    """
-    if spawner.session.up is None:
-        waiting = [spawner.found(noted, port=noted.port) for noted in bids]
-    else:
-        waiting = [spawner.found(noted, port=port) for noted in bids]
+def come_back(spawner: ClusterSpawner, bids: Sequence[BidState]) -> None:
+    """Let the hub count the session as one that is starting, until one of these bids answers."""
     returning = spawner.session.up is not None
     spawner.session.bids = list(bids)
     for noted in spawner.session.bids:
-        noted.port = port if returning else noted.port
+        # What a bid reported before it was the session is still to be tried; after that it is void.
+        noted.port = None if returning else noted.port
+    waiting = [spawner.found(noted, port=noted.port) for noted in spawner.session.bids]
     spawner.session.up = None
     spawner.save()
     spawner._spawn_pending = True

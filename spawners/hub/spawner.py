@@ -286,9 +286,12 @@ class ClusterSpawner(BatchSpawnerBase):
         """What all other sessions of the hub have, those that are just being granted included."""
         for other in list(held.spawners):
             plan = other._plan
-            if other is not self and (other.session.bids or plan):
-                gpus = other.session.gpus if plan is None else limits.gpus_of(plan.offer)
-                yield Use(other.user.name, other.name, gpus)
+            if other is self:
+                continue
+            if other.session.bids:  # which may have more than was planned: another offer is tried
+                yield Use(other.user.name, other.name, other.session.gpus)
+            elif plan:
+                yield Use(other.user.name, other.name, limits.gpus_of(plan.offer))
 
     async def may(self, offer: str) -> bool:
         """Whether the person may have a session of this offer now."""

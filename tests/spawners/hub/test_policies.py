@@ -6,6 +6,7 @@ Each is enforced on every way in: the form, the address of the spawn page, and t
 import contextlib
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -171,6 +172,20 @@ def test_a_session_is_lengthened_once_for_as_long_as_the_offer_allows(
         403,
         "This session can't be lengthened any more. Save your work before it ends.",
     )
+
+
+@pytest.mark.parametrize("person", ["student"], indirect=True)
+def test_two_clicks_at_once_are_one_hour(hub: Hub, person: str) -> None:
+    start(hub, person, "ai", offer="small", hours=1)
+    hub.until_ready(person, "ai")
+    before = hub.api("GET", f"session/{person}/ai").json()["ends"]
+
+    def click(_: int) -> int:
+        return hub.api("POST", f"session/{person}/ai/more", json={}).status_code
+
+    with ThreadPoolExecutor(4) as clicks:
+        assert sorted(clicks.map(click, range(4))) == [200, 403, 403, 403]
+    assert hub.api("GET", f"session/{person}/ai").json()["ends"] - before == 3600
 
 
 @pytest.mark.parametrize("person", ["student"], indirect=True)

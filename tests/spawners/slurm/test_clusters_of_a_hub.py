@@ -2,14 +2,14 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 import slurm_site as sites
 from deployed import CHECKOUT
-from hubs import Hub, running_hub
+from hubs import Hub, running_hub, until
 from slurm_machine import SlurmMachine
 from slurm_site import SlurmSite
 
@@ -97,13 +97,6 @@ def start(hub: Hub, user: str, offer: str, server: str = "ai") -> httpx.Response
 def told(hub: Hub, user: str, server: str = "ai") -> dict[str, Any]:
     answer: dict[str, Any] = hub.api("GET", f"session/{user}/{server}").json()
     return answer
-
-
-def until(happened: Callable[[], object], what: str, seconds: float = 40) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
 
 
 def running(machine: SlurmMachine) -> list[str]:

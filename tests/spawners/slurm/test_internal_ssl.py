@@ -5,8 +5,7 @@ import asyncio
 import json
 import pwd
 import ssl
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import httpx
 import psutil
 import pytest
 from cryptography import x509
-from hubs import Hub, running_hub
+from hubs import Hub, running_hub, until
 from slurm.system import free_ports
 from slurm_site import SlurmSite
 from tornado.httpclient import HTTPRequest
@@ -163,13 +162,6 @@ def trusting(authority: Path, *pair: Path) -> ssl.SSLContext:
     if pair:
         context.load_cert_chain(*pair)
     return context
-
-
-def until(happened: Callable[[], object], what: str, seconds: float = 40) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
 
 
 async def printed(hub: Hub, user: str, code: str) -> str:

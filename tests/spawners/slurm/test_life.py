@@ -7,13 +7,13 @@ the launcher are real.
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 import stub_session
-from hubs import Hub, running_hub
+from hubs import Hub, running_hub, until
 from slurm_machine import SlurmMachine
 from slurm_site import SlurmSite
 
@@ -75,13 +75,6 @@ def start(hub: Hub, user: str, offer: str) -> None:
 def told(hub: Hub, user: str) -> dict[str, Any]:
     answer: dict[str, Any] = hub.api("GET", f"session/{user}/ai").json()
     return answer
-
-
-def until(happened: Callable[[], object], what: str, seconds: float = 40) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
 
 
 def jobs(machine: SlurmMachine, *states: str) -> dict[str, str]:
