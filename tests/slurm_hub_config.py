@@ -55,6 +55,7 @@ c.ClusterSpawner.offers = {
 }
 c.ClusterSpawner.cmd = [
     os.environ["LESESAL_SESSION_PYTHON"],
+    "-P",
     "-m",
     "lesesal_notebook.session",
 ]

@@ -7,6 +7,7 @@ hub's token and the session's settings (spawners/unix/files.py writes them).
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -21,6 +22,8 @@ from .settings import SettingsError, read
 
 def main() -> None:
     """Bind, report, serve. Exits with a sentence when the hub does not expect this session."""
+    # What is imported stays; looking through it for garbage is a tenth of the start (serve.py).
+    gc.disable()
     # The end may be announced (end.py) before there is anything to save; it must not end us.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     try:
@@ -37,19 +40,22 @@ def main() -> None:
     listener.listen(128)
     try:
         port = listener.getsockname()[1]
-        report_port(settings.api_url, settings.token, port, settings.attempt, settings.certificate)
+        hub_version = report_port(
+            settings.api_url, settings.token, port, settings.attempt, settings.certificate
+        )
     except NotExpectedError as error:
         sys.exit(str(error))
 
-    threading.Thread(target=_prepare_course_directory, daemon=True).start()
+    if settings.role == "instructor":
+        threading.Thread(target=_prepare_course_directory, daemon=True).start()
 
     from .serve import serve  # only now: it imports all of Jupyter
 
-    serve(listener, settings)
+    serve(listener, settings, hub_version)
 
 
 def _prepare_course_directory() -> None:
-    """An instructor's course directory, while Jupyter is imported; nothing for a student."""
+    """An instructor's course directory, while Jupyter is imported."""
     from ..exchange.errors import ClassroomError
     from ..exchange.prepare import prepare_course_directory
 

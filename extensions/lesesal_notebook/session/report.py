@@ -49,8 +49,8 @@ class NotExpectedError(Exception):
 
 def report_port(
     api_url: str, token: str, port: int, attempt: int, certificate: Certificate | None = None
-) -> None:
-    """Report the port to the hub's callback route, once.
+) -> str:
+    """Report the port to the hub's callback route, once; gives the hub's version.
 
     `attempt` says which of the session's jobs this is.
 
@@ -71,6 +71,7 @@ def report_port(
         raise NotExpectedError(
             f"The hub does not wait for this session (HTTP {answer.status}); ending it."
         )
+    return answer.headers.get("X-JupyterHub-Version", "")
 
 
 def _client(certificate: Certificate | None) -> urllib3.PoolManager:

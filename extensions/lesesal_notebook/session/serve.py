@@ -2,23 +2,82 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
+import random
 import socket
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-from jupyter_server.serverapp import ServerApp
-from jupyterhub.singleuser.extension import JupyterHubSingleUser
-from traitlets import Instance
+from traitlets import Dict, Instance, List, Unicode
 from traitlets.config import Config
 
+from .imports import import_jupyterlab, spared
 from .settings import Settings
+
+with spared():
+    from jupyter_server.serverapp import ServerApp
+    from jupyterhub._version import _check_version
+    from jupyterhub.singleuser.extension import JupyterHubSingleUser
+
+    import_jupyterlab()
+
+from .later import Later
 
 
 class SessionServerApp(ServerApp):
     """A Jupyter Server that serves a socket it is given instead of opening one."""
 
     listener = Instance(socket.socket)
+
+    later = Dict(
+        List(Unicode()),
+        key_trait=Unicode(),
+        default_value={
+            "jupyter_lsp": ["lsp"],
+            "jupyter_resource_usage": ["api/metrics", "metrics"],
+            "lesesal_notebook.exchange.pages": ["assignments", "courses", "nbgrader_version"],
+            "lesesal_notebook.session.formgrader": ["formgrader"],
+            "lesesal_notebook.session.page": ["lesesal/session"],
+            "nbgitpuller": ["git-pull", "git-sync", "interact"],
+            "nbgrader.server_extensions.course_list": ["formgraders"],
+            "nbgrader.server_extensions.formgrader": ["formgrader"],
+            "nbgrader.server_extensions.validate_assignment": ["assignments/validate"],
+            "notebook": ["tree", "notebooks", "edit", "consoles", "terminals", "custom"],
+            "notebook_shim": ["tree", "notebooks", "edit", "consoles", "terminals", "custom"],
+        },
+        help="""
+        Server extensions that are loaded when one of their addresses is first asked for, by
+        module; addresses are relative to the session's, and all below them is meant too.
+        Extensions that are not named here are loaded when the session starts.
+
+        Example: `c.SessionServerApp.later = {"jupyter_lsp": ["lsp"]}`
+        """,
+    ).tag(config=True)
+
+    def init_server_extensions(self) -> None:
+        """Link the extensions that are loaded at once."""
+        self._later = {
+            name: addresses
+            for name, addresses in self.later.items()
+            if self.jpserver_extensions.get(name)
+        }
+        self.jpserver_extensions = {
+            name: enabled and name not in self._later
+            for name, enabled in self.jpserver_extensions.items()
+        }
+        super().init_server_extensions()
+
+    def load_server_extensions(self) -> None:
+        """Load them, and wait for those who want one of the others."""
+        super().load_server_extensions()
+        # Each page would ask whether JupyterLab must be built anew, which starts Node; a session
+        # can't build it.
+        page = self.web_app.settings.setdefault("page_config_data", {})
+        page.update(buildAvailable=False, buildCheck=False)
+        Later(self, self._later).install()
 
     def _find_http_port(self) -> None:
         self.port = self.listener.getsockname()[1]
@@ -29,14 +88,43 @@ class SessionServerApp(ServerApp):
         return True
 
 
-def serve(listener: socket.socket, settings: Settings) -> None:
+class Session(JupyterHubSingleUser):
+    """JupyterHub's login and account of activity, without questions that are answered already."""
+
+    name = "lesesal-session"
+    serverapp_class = SessionServerApp
+    # What the hub answered when the port was reported to it.
+    hub_version = ""
+
+    @classmethod
+    def get_extension_package(cls) -> str:
+        """Where `_jupyter_server_extension_points` is."""
+        return __name__
+
+    async def check_hub_version(self) -> None:
+        """The hub has just been asked: it has the port."""
+        _check_version(self.hub_version, self.version, self.log)
+
+    async def keep_activity_updated(self) -> None:
+        """Tell the hub of activity, but not that the session has started: it knows."""
+        # A class that starts at once need not call at once.
+        wait = random.uniform(0.5, 1) * self.hub_activity_interval  # noqa: S311 - no secret
+        await asyncio.sleep(wait)
+        await super().keep_activity_updated()
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    return [{"module": __name__, "app": Session}]
+
+
+def serve(listener: socket.socket, settings: Settings, hub_version: str) -> None:
     """Serve until the session is ended."""
     _, port = listener.getsockname()
     # What JupyterHub's extension reads its address from.
     scheme = "https" if settings.certificate else "http"
     os.environ["JUPYTERHUB_SERVICE_URL"] = f"{scheme}://{settings.bind}:{port}/"
     _use_role(settings.role)
-    JupyterHubSingleUser.serverapp_class = SessionServerApp
+    Session.hub_version = hub_version
     config = Config()
     config.HubOAuth.api_token = settings.token
     config.SessionServerApp.root_dir = str(Path.home())
@@ -46,7 +134,9 @@ def serve(listener: socket.socket, settings: Settings) -> None:
     # servers, which runs npm (none is installed).
     config.LabApp.extension_manager = "readonly"
     config.LanguageServerManager.autodetect = False
-    app = JupyterHubSingleUser.initialize_server(argv=[], config=config, listener=listener)
+    app = Session.initialize_server(argv=[], config=config, listener=listener)
+    gc.freeze()
+    gc.enable()
     app.start()
 
 

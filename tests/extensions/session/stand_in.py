@@ -60,7 +60,7 @@ class StandInHub:
         """Status and JSON for one request."""
         match method, path:
             case "GET", "/hub/api/user":
-                return (200, USER) if token in {TOKEN, VISITOR} else (404, {})
+                return (200, USER) if token in {TOKEN, VISITOR} else (403, {})
             case "POST", "/hub/api/session":
                 self.port = body["port"]
                 return 204, {}
@@ -167,7 +167,7 @@ def running_session(folder: Path, hub: StandInHub, **environment: str) -> Iterat
         extensions = CHECKOUT / "extensions"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [PYTHON, "-m", "lesesal_notebook.session"],
+                [PYTHON, "-P", "-m", "lesesal_notebook.session"],
                 cwd=home,
                 env={
                     "PATH": os.defpath,

@@ -27,7 +27,12 @@ c.ClusterSpawner.start_timeout = 20
 c.JupyterHub.log_level = "DEBUG"
 c.Spawner.debug = True
 """
-SESSION = [str(CHECKOUT / ".venv" / "session" / "bin" / "python"), "-m", "lesesal_notebook.session"]
+SESSION = [
+    str(CHECKOUT / ".venv" / "session" / "bin" / "python"),
+    "-P",
+    "-m",
+    "lesesal_notebook.session",
+]
 
 
 @pytest.fixture(scope="module")

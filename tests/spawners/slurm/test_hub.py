@@ -34,7 +34,7 @@ c.ClusterSpawner.offers = {{
     "huge": {{"title": "Huge", "cluster": "one", "gpus": {{"h100": 64}}}},
     "waits": {{"title": "Waits", "cluster": "one", "partition": "down"}},
 }}
-c.ClusterSpawner.cmd = ["{session}", "-m", "lesesal_notebook.session"]
+c.ClusterSpawner.cmd = ["{session}", "-P", "-m", "lesesal_notebook.session"]
 c.ClusterSpawner.default_url = "/lab"
 c.ClusterSpawner.poll_interval = 1
 c.JupyterHub.cleanup_servers = False

@@ -42,7 +42,7 @@ c.ClusterSpawner.offers = {{
     "cpu": {{"title": "A core", "cluster": "one", "partition": "cpu"}},
     "waits": {{"title": "Waits", "cluster": "one", "partition": "down"}},
 }}
-c.ClusterSpawner.cmd = ["{session}", "-m", "lesesal_notebook.session"]
+c.ClusterSpawner.cmd = ["{session}", "-P", "-m", "lesesal_notebook.session"]
 c.ClusterSpawner.environment = {{
     "LESESAL_CLASSROOM_URL": c.JupyterHub.bind_url + "/services/classroom/"}}
 c.JupyterHub.services += [{{

@@ -1,0 +1,111 @@
+"""What a session's imports need not bring.
+
+JupyterHub's session side shares modules with the hub: importing it brings the hub's database
+(SQLAlchemy, alembic), its pages and its HTTP client (aiohttp). jsonschema compiles a grammar for
+a format that nothing here uses. JupyterLab brings what installs its extensions, and asks Node for
+the configuration of yarn. That is most of a stock session's start (docs/performance.md).
+
+While those are imported, stand-ins take the place of such modules. They are gone again afterwards:
+whoever imports the real modules later gets them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+from .fetch import fetch
+
+
+class NeverRaisedError(Exception):
+    """Stands for errors of libraries that a session does not use, in ``except`` clauses."""
+
+
+class InvalidDurationError(Exception):
+    """Stands for isoduration's error, and is raised where that is."""
+
+
+def when_called(module: str, name: str) -> Callable[..., Any]:
+    """A function of a module that is imported when the function is called."""
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return getattr(importlib.import_module(module), name)(*args, **kwargs)
+
+    return function
+
+
+def parse_duration(text: str) -> Any:
+    """isoduration's, imported when it is called. Raises `InvalidDurationError`."""
+    isoduration = importlib.import_module("isoduration")
+    try:
+        return isoduration.parse_duration(text)
+    except isoduration.DurationParsingException as error:
+        raise InvalidDurationError(str(error)) from error
+
+
+# By module: the names that JupyterHub 6's session side, jsonschema 4 and JupyterLab 4 import.
+STAND_INS: Mapping[str, Mapping[str, Any]] = {
+    # Asks the hub who somebody is, and tells it about activity.
+    "jupyterhub.httpclient": {"fetch": fetch},
+    "aiohttp": {
+        "ClientConnectionError": NeverRaisedError,
+        "ClientOSError": NeverRaisedError,
+    },
+    # The same in a session: a line for each request, without tokens.
+    "jupyterhub.log": {"log_request": when_called("jupyter_server.log", "log_request")},
+    # Scopes are compared by name here; rows of the hub's database are only looked at in the hub.
+    "jupyterhub.orm": {},
+    "jupyterhub.roles": {},
+    "sqlalchemy": {},
+    "sqlalchemy.exc": {"SQLAlchemyError": NeverRaisedError},
+    # For servers from before Jupyter Server 2.
+    "jupyterhub.singleuser.mixins": {"HubAuthenticatedHandler": None, "make_singleuser_app": None},
+    # Formats of strings in JSON schemas: iri, uri, date-time, duration.
+    "rfc3987_syntax": {"is_valid_syntax": when_called("rfc3987_syntax", "is_valid_syntax")},
+    "rfc3986_validator": {"validate_rfc3986": when_called("rfc3986_validator", "validate_rfc3986")},
+    "rfc3339_validator": {"validate_rfc3339": when_called("rfc3339_validator", "validate_rfc3339")},
+    "isoduration": {
+        "parse_duration": parse_duration,
+        "DurationParsingException": InvalidDurationError,
+    },
+    # Lists of extensions that are fetched from elsewhere; installing extensions.
+    "requests": {"get": when_called("requests", "get")},
+    "jupyterlab.extensions.pypi": {
+        "PyPIExtensionManager": when_called("jupyterlab.extensions.pypi", "PyPIExtensionManager")
+    },
+}
+
+
+@contextlib.contextmanager
+def spared() -> Iterator[None]:
+    """Modules that are imported inside find stand-ins where `STAND_INS` has them.
+
+    A module that is there already stays.
+    """
+    placed = {}
+    for name, names in STAND_INS.items():
+        if name not in sys.modules:
+            placed[name] = sys.modules[name] = ModuleType(name, "A stand-in; see imports.py.")
+            vars(placed[name]).update(names, __path__=[])
+    try:
+        yield
+    finally:
+        for name, module in placed.items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
+
+
+def import_jupyterlab() -> None:
+    """Import JupyterLab's server side without asking for the version of what Node builds.
+
+    jupyterlab.labapp asks for it at import, which starts Node where there is one (0.3 s) and looks
+    at all extensions. As installed from a package, it is the package's version.
+    """
+    commands = importlib.import_module("jupyterlab.commands")
+    with mock.patch.object(commands, "get_app_version", return_value=commands.__version__):
+        importlib.import_module("jupyterlab.labapp")
