@@ -21,6 +21,8 @@ from unittest import mock
 
 from .fetch import fetch
 
+STAND_IN = "A stand-in; see imports.py."
+
 
 class NeverRaisedError(Exception):
     """Stands for errors of libraries that a session does not use, in ``except`` clauses."""
@@ -37,6 +39,17 @@ def when_called(module: str, name: str) -> Callable[..., Any]:
         return getattr(importlib.import_module(module), name)(*args, **kwargs)
 
     return function
+
+
+def when_used(module: str) -> Mapping[str, Any]:
+    """The names of a whole module that is imported when one of them is used."""
+
+    def __getattr__(name: str) -> Any:  # noqa: N807 - a module's own (PEP 562)
+        if getattr(sys.modules.get(module), "__doc__", None) == STAND_IN:
+            del sys.modules[module]
+        return getattr(importlib.import_module(module), name)
+
+    return {"__getattr__": __getattr__}
 
 
 def parse_duration(text: str) -> Any:
@@ -65,7 +78,7 @@ STAND_INS: Mapping[str, Mapping[str, Any]] = {
     "sqlalchemy.exc": {"SQLAlchemyError": NeverRaisedError},
     # For servers from before Jupyter Server 2.
     "jupyterhub.singleuser.mixins": {"HubAuthenticatedHandler": None, "make_singleuser_app": None},
-    # Formats of strings in JSON schemas: iri, uri, date-time, duration.
+    # Formats of strings in JSON schemas: iri, uri, date-time, duration, color, hostname.
     "rfc3987_syntax": {"is_valid_syntax": when_called("rfc3987_syntax", "is_valid_syntax")},
     "rfc3986_validator": {"validate_rfc3986": when_called("rfc3986_validator", "validate_rfc3986")},
     "rfc3339_validator": {"validate_rfc3339": when_called("rfc3339_validator", "validate_rfc3339")},
@@ -73,8 +86,35 @@ STAND_INS: Mapping[str, Mapping[str, Any]] = {
         "parse_duration": parse_duration,
         "DurationParsingException": InvalidDurationError,
     },
-    # Lists of extensions that are fetched from elsewhere; installing extensions.
+    "webcolors": when_used("webcolors"),
+    "uri_template": when_used("uri_template"),
+    "fqdn": {"FQDN": when_called("fqdn", "FQDN")},
+    # Notebooks in formats of before 2014.
+    "nbformat.v1": when_used("nbformat.v1"),
+    "nbformat.v2": when_used("nbformat.v2"),
+    "nbformat.v3": when_used("nbformat.v3"),
+    # Kernels behind a gateway; checks of the code itself while it is imported.
+    "websocket": when_used("websocket"),
+    "overrides": {"overrides": lambda method: method},
+    # Reading and writing notebooks; times in kernels' messages; a log of events; a desktop's bin.
+    "anyio": {},
+    "anyio.to_thread": {"run_sync": when_called("anyio.to_thread", "run_sync")},
+    "dateutil": {},
+    "dateutil.parser": {"isoparse": when_called("dateutil.parser", "isoparse")},
+    "dateutil.tz": {"tzlocal": when_called("dateutil.tz", "tzlocal")},
+    "pythonjsonlogger": {},
+    "pythonjsonlogger.json": {
+        "JsonFormatter": when_called("pythonjsonlogger.json", "JsonFormatter")
+    },
+    "send2trash": {"send2trash": when_called("send2trash", "send2trash")},
+    # Names of languages.
+    "babel": when_used("babel"),
+    # Lists of extensions that are fetched from elsewhere; installing and building them.
     "requests": {"get": when_called("requests", "get")},
+    "jupyter_builder.jupyterlab_semver": {
+        name: when_called("jupyter_builder.jupyterlab_semver", name)
+        for name in ("Range", "gt", "gte", "lt", "lte", "make_semver")
+    },
     "jupyterlab.extensions.pypi": {
         "PyPIExtensionManager": when_called("jupyterlab.extensions.pypi", "PyPIExtensionManager")
     },
@@ -90,7 +130,7 @@ def spared() -> Iterator[None]:
     placed = {}
     for name, names in STAND_INS.items():
         if name not in sys.modules:
-            placed[name] = sys.modules[name] = ModuleType(name, "A stand-in; see imports.py.")
+            placed[name] = sys.modules[name] = ModuleType(name, STAND_IN)
             vars(placed[name]).update(names, __path__=[])
     try:
         yield

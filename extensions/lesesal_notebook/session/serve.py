@@ -7,6 +7,7 @@ import gc
 import os
 import random
 import socket
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,13 @@ from .imports import import_jupyterlab, spared
 from .settings import Settings
 
 with spared():
-    from jupyter_server.serverapp import ServerApp
+    from jupyter_server.serverapp import JUPYTER_SERVICE_HANDLERS, ServerApp
     from jupyterhub._version import _check_version
     from jupyterhub.singleuser.extension import JupyterHubSingleUser
 
+    for places in JUPYTER_SERVICE_HANDLERS.values():
+        for place in places or ():
+            import_module(place)
     import_jupyterlab()
 
 from .later import Later
