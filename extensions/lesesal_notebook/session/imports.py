@@ -17,7 +17,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
-from unittest import mock
 
 from .fetch import fetch
 
@@ -107,8 +106,14 @@ STAND_INS: Mapping[str, Mapping[str, Any]] = {
         "JsonFormatter": when_called("pythonjsonlogger.json", "JsonFormatter")
     },
     "send2trash": {"send2trash": when_called("send2trash", "send2trash")},
-    # Names of languages.
+    # Names of languages; settings in JSON5; folders as desktops have them.
     "babel": when_used("babel"),
+    "json5": when_used("json5"),
+    "platformdirs": when_used("platformdirs"),
+    # To count processors; to patch settings for the moment of a login.
+    "multiprocessing": when_used("multiprocessing"),
+    "unittest": {},
+    "unittest.mock": when_used("unittest.mock"),
     # Lists of extensions that are fetched from elsewhere; installing and building them.
     "requests": {"get": when_called("requests", "get")},
     "jupyter_builder.jupyterlab_semver": {
@@ -146,6 +151,10 @@ def import_jupyterlab() -> None:
     jupyterlab.labapp asks for it at import, which starts Node where there is one (0.3 s) and looks
     at all extensions. As installed from a package, it is the package's version.
     """
-    commands = importlib.import_module("jupyterlab.commands")
-    with mock.patch.object(commands, "get_app_version", return_value=commands.__version__):
+    commands: Any = importlib.import_module("jupyterlab.commands")
+    real = commands.get_app_version
+    commands.get_app_version = lambda: commands.__version__
+    try:
         importlib.import_module("jupyterlab.labapp")
+    finally:
+        commands.get_app_version = real

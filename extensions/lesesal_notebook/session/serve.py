@@ -19,6 +19,7 @@ from .imports import import_jupyterlab, spared
 from .settings import Settings
 
 with spared():
+    from jupyter_core.paths import prefer_environment_over_user
     from jupyter_server.serverapp import JUPYTER_SERVICE_HANDLERS, ServerApp
     from jupyterhub._version import _check_version
     from jupyterhub.singleuser.extension import JupyterHubSingleUser
@@ -128,6 +129,8 @@ def serve(listener: socket.socket, settings: Settings, hub_version: str) -> None
     scheme = "https" if settings.certificate else "http"
     os.environ["JUPYTERHUB_SERVICE_URL"] = f"{scheme}://{settings.bind}:{port}/"
     _use_role(settings.role)
+    # Else Jupyter looks anew, for each of its paths, at who owns the environment.
+    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", str(int(prefer_environment_over_user())))
     Session.hub_version = hub_version
     config = Config()
     config.HubOAuth.api_token = settings.token
