@@ -12,6 +12,7 @@ PYTHON ?= $(firstword $(shell for p in /usr/bin/python3 python3 python3.13 pytho
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p"; done))
 BIN := .venv/bin
 SESSION := .venv/session
+STOCK := .venv/stock
 UV := $(BIN)/uv
 # uv compiles bytecode only when told to; without it every session compiles all it imports.
 INSTALL := $(UV) pip install --quiet --compile-bytecode
@@ -43,6 +44,10 @@ proof: setup $(STAMPS)/dev debian ## run the long proofs: killed hubs, failing c
 .PHONY: bench-watch
 bench-watch: setup $(STAMPS)/dev debian ## count what the hub asks Slurm, with 1 to 200 sessions (root)
 	$(BIN)/python tests/bench/watch.py
+
+.PHONY: bench-start
+bench-start: setup $(STAMPS)/dev $(STAMPS)/stock debian ## time a class's start, ours against stock (root)
+	$(BIN)/python tests/bench/start.py
 
 .PHONY: fresh
 fresh: ## prove `make run` in an empty Debian (root; needs debootstrap; minutes)
@@ -82,6 +87,8 @@ pins: $(STAMPS)/uv ## pin what pyproject.toml asks for, keeping what is pinned
 		-c requirements/hub.txt -o requirements/dev.txt
 	$(UV) pip compile $(UPGRADE) $(COMPILE) extensions/pyproject.toml --extra build \
 		-o requirements/session.txt
+	$(UV) pip compile $(UPGRADE) $(COMPILE) requirements/stock.in \
+		-c requirements/session.txt -c requirements/hub.txt -o requirements/stock.txt
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
 .PHONY: clean
@@ -116,6 +123,12 @@ $(STAMPS)/session-env: $(STAMPS)/uv requirements/session.txt
 $(STAMPS)/session: $(STAMPS)/session-env $(shell find extensions -type f -not -name '*.pyc')
 	@$(INSTALL) --python $(SESSION)/bin/python --no-deps --no-build-isolation \
 		--reinstall-package lesesal-notebook ./extensions
+	@touch $@
+
+$(STAMPS)/stock: $(STAMPS)/uv requirements/stock.txt
+	@echo "What the benchmarks compare with ..."
+	@$(UV) venv --quiet --allow-existing --relocatable --python $(PYTHON) $(STOCK)
+	@$(INSTALL) --python $(STOCK)/bin/python --require-hashes -r requirements/stock.txt
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/hub requirements/dev.txt

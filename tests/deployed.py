@@ -35,11 +35,11 @@ def deploy(directory: Path) -> Deployed:
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     venv = CHECKOUT / ".venv"
     hub, session = directory / "hub", directory / "session"
-    _copy(venv / "session", session)
+    copy(venv / "session", session)
     hub.mkdir()
     for part in venv.iterdir():
-        if part.name not in {"session", ".stamps"}:
-            _copy(part, hub / part.name)
+        if part.name not in {"session", "stock", ".stamps"}:
+            copy(part, hub / part.name)
     subprocess.run(
         [
             venv / "bin" / "uv", "pip", "install", "--quiet", "--compile-bytecode", "--no-deps",
@@ -53,8 +53,9 @@ def deploy(directory: Path) -> Deployed:
     return Deployed(hub / "bin" / "python", session / "bin" / "python", config)
 
 
-def _copy(source: Path, target: Path) -> None:
-    # Hard links where the file system allows: no second gigabyte, and a second instead of ten.
+def copy(source: Path, target: Path) -> None:
+    """Copy a folder, by hard links where the file system allows: no second gigabyte, and a second
+    instead of ten. What is changed there must be written anew, not in place."""
     linked = subprocess.run(["cp", "-al", source, target], capture_output=True, check=False)
     if linked.returncode != 0:
         shutil.rmtree(target, ignore_errors=True)

@@ -81,10 +81,12 @@ def slurm_site(
     clusters: Sequence[str] = ("lesesal",),
     *,
     accounting: bool = False,
+    cpus: int = 16,
 ) -> Iterator[SlurmSite]:
     """Start a site; at the end nothing of it is left.
 
     A user who exists already is another site's, and goes when that goes: name others.
+    `cpus` are per node, as `SlurmMachine.start` has them.
     With `accounting`, all users may submit under the account `students`, each on every cluster,
     and the hub's account is an operator of Slurm.
     """
@@ -104,6 +106,7 @@ def slurm_site(
                         cluster=name,
                         node_prefix=prefix,
                         accounting=accounting,
+                        cpus=cpus,
                     )
                 )
             # The users live on the first machine, which is therefore stopped last.
