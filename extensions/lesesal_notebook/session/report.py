@@ -43,6 +43,10 @@ RETRY = Patience(
 )
 
 
+# A hub from which a whole class starts at once is slow; asking again would make it slower.
+SECONDS = 30
+
+
 class NotExpectedError(Exception):
     """The hub does not wait for this session; the text is a sentence."""
 
@@ -63,7 +67,7 @@ def report_port(
             json={"port": port, "attempt": attempt},
             headers={"Authorization": f"token {token}"},
             retries=RETRY,
-            timeout=10,
+            timeout=SECONDS,
         )
     except urllib3.exceptions.HTTPError as error:
         raise NotExpectedError(f"The hub at {api_url} can't be reached: {error}.") from error

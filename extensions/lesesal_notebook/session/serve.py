@@ -7,6 +7,7 @@ import gc
 import os
 import random
 import socket
+import sys
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -137,10 +138,11 @@ def serve(listener: socket.socket, settings: Settings, hub_version: str) -> None
     config.SessionServerApp.root_dir = str(Path.home())
     # Whose account a session runs under was decided when it was started.
     config.SessionServerApp.allow_root = True
-    # Nothing is fetched from outside: no extension manager over PyPI, and no search for language
-    # servers, which runs npm (none is installed).
+    # Nothing is fetched from outside: no extension manager over PyPI.
     config.LabApp.extension_manager = "readonly"
-    config.LanguageServerManager.autodetect = False
+    # Where language servers are looked for; by default npm is run to say where else.
+    prefix = Path(sys.prefix)
+    config.LanguageServerManager.node_roots = [Path.home(), prefix / "lib", prefix]
     app = Session.initialize_server(argv=[], config=config, listener=listener)
     gc.freeze()
     gc.enable()

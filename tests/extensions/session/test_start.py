@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
+import os
 import re
 import subprocess
 import textwrap
@@ -123,6 +124,20 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """A session as everybody has it."""
     with running_session(tmp_path_factory.mktemp("stock"), StandInHub()) as running:
         yield running
+
+
+def test_a_language_server_is_found_without_asking_npm(tmp_path: Path) -> None:
+    for name in ("pyrefly", "npm"):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\ntouch {tmp_path}/{name}-ran\n")
+        program.chmod(0o755)
+    path = f"{tmp_path}:{os.defpath}"
+    with (
+        running_session(tmp_path / "it", StandInHub(), PATH=path) as session,
+        session.client() as client,
+    ):
+        assert list(client.get("lsp/status").json()["sessions"]) == ["pyrefly"]
+    assert not (tmp_path / "npm-ran").exists()
 
 
 def test_who_comes_first_waits_and_loads_it_once(session: Session) -> None:
