@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from courses.environment import Environment
+
 MB = 1_000_000
 DEFAULT_MAX_BYTES = 20 * MB
 
@@ -80,6 +82,7 @@ class Course:
         timezone: the IANA zone in which its deadlines are shown, ``"Europe/Oslo"``.
         assignments: in the order of the file.
         classes: hours with a reservation or a QOS, in the order of the file.
+        environment: what its sessions run in; ``None`` for what the site has for all.
     """
 
     slug: str
@@ -89,6 +92,7 @@ class Course:
     timezone: str
     assignments: tuple[Assignment, ...] = ()
     classes: tuple[ClassHours, ...] = ()
+    environment: Environment | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@
     │   └── Busy           the database is locked for too long; nothing was stored
     ├── CatalogueError     course.toml or source/ has problems, all of them listed
     ├── GenerateError      nbgrader could not make the student version
+    ├── BuildFailed        an environment could not be built, or is not what was built
     └── SetupError         this machine is not ready to serve: a port, a folder, a file
 
 The classroom maps them to HTTP statuses (`courses.classroom.statuses`); the command line prints
@@ -91,6 +92,10 @@ class CatalogueError(CourseError):
 
 class GenerateError(CourseError):
     """nbgrader could not make the student version of an assignment."""
+
+
+class BuildFailed(CourseError):
+    """An environment could not be built, or is not what was built."""
 
 
 class SetupError(CourseError):

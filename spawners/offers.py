@@ -119,6 +119,10 @@ class Terms:
         offers: names of the offers that may be chosen; the first is the default.
         role: the person's role in the course: ``student`` or ``instructor``.
         classes: the hours for which the course has a reservation or a QOS.
+        interpreter: what runs Python for the course's sessions, in the place of the first word of
+            ``ClusterSpawner.cmd``; empty for that.
+        refusal: why nobody may start a session of the course now, as a sentence; empty when one
+            may.
     """
 
     course: str
@@ -126,3 +130,5 @@ class Terms:
     offers: tuple[str, ...]
     role: str
     classes: tuple[ClassTime, ...] = ()
+    interpreter: tuple[str, ...] = ()
+    refusal: str = ""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from courses.catalogue import lines
+from courses.catalogue import lines, requirements
 from courses.catalogue.model import CourseModel, sentence
 from courses.course import Course
 from courses.errors import CatalogueError
@@ -33,19 +34,27 @@ def load(folder: Path) -> Course:
         found = [(lines.line_of(text, e["loc"]), e["loc"], sentence(e)) for e in error.errors()]
         problems = [_problem(*each) for each in sorted(found, key=lambda each: each[0])]
         raise CatalogueError(problems) from error
-    if problems := [*_duplicates(text, course), *_sources(folder, course)]:
+    bad: list[str] = []
+    if course.environment:
+        environment, bad = requirements.read(folder, course.environment)
+        course = replace(course, environment=environment)
+    if problems := [*_duplicates(text, course), *_sources(folder, course), *bad]:
         raise CatalogueError(problems)
     return course
 
 
 def digest(folder: Path) -> str:
-    """A digest of everything that makes the course: ``course.toml`` and all files in ``source/``.
+    """A digest of everything that makes the course.
 
-    The same files give the same digest, wherever they are and whenever they were written.
+    That is ``course.toml``, its requirements file and all files in ``source/``. The same files give
+    the same digest, wherever they are and whenever they were written.
     """
     total = hashlib.sha256()
-    source = folder / "source"
-    for path in [folder / FILE, *sorted(p for p in source.rglob("*") if p.is_file())]:
+    files = [folder / FILE, *sorted(p for p in (folder / "source").rglob("*") if p.is_file())]
+    course = load(folder)
+    if course.environment:
+        files.append(folder / course.environment.requirements)
+    for path in files:
         name = path.relative_to(folder).as_posix().encode()
         content = hashlib.sha256(path.read_bytes()).digest()
         total.update(len(name).to_bytes(4, "big") + name + content)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from courses import names
 from courses.course import DEFAULT_MAX_BYTES, Assignment, ClassHours, Course, LateRule
+from courses.environment import Environment
 from courses.errors import BadName
 
 _EXAMPLE_DUE = "2026-11-27T23:59:00+01:00"
@@ -100,6 +103,32 @@ class ClassModel(BaseModel):
         return ClassHours(self.starts, self.ends, self.reservation, self.qos)
 
 
+def _python(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"3\.[1-9][0-9]", value):
+        return value
+    raise ValueError('must be a Python version in quotes, like "3.11".')
+
+
+def _file(value: Any) -> Any:
+    if isinstance(value, str) and (value.startswith("/") or ".." in Path(value).parts):
+        raise ValueError(
+            f"{value!r} is outside the course's folder. Put the file beside course.toml."
+        )
+    return value
+
+
+class EnvironmentModel(BaseModel):
+    """The ``[environment]`` table."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    requirements: Annotated[Text, BeforeValidator(_file)]
+    python: Annotated[str, BeforeValidator(_python)] = ""
+
+    def value(self) -> Environment:
+        return Environment(self.requirements, self.python)
+
+
 class CourseModel(BaseModel):
     """The whole file."""
 
@@ -112,6 +141,7 @@ class CourseModel(BaseModel):
     timezone: Annotated[Text, BeforeValidator(_zone)]
     assignments: list[AssignmentModel] = []
     classes: list[ClassModel] = []
+    environment: EnvironmentModel | None = None
 
     def value(self) -> Course:
         return Course(
@@ -122,7 +152,15 @@ class CourseModel(BaseModel):
             timezone=self.timezone,
             assignments=tuple(assignment.value() for assignment in self.assignments),
             classes=tuple(each.value() for each in self.classes),
+            environment=self.environment.value() if self.environment else None,
         )
+
+
+TABLES: dict[int | str, type[BaseModel]] = {
+    "assignments": AssignmentModel,
+    "classes": ClassModel,
+    "environment": EnvironmentModel,
+}
 
 
 def sentence(error: ErrorDetails) -> str:
@@ -159,8 +197,7 @@ def sentence(error: ErrorDetails) -> str:
 
 
 def _unknown_key(location: tuple[int | str, ...]) -> str:
-    model = AssignmentModel if location[0] == "assignments" else CourseModel
-    known = list(model.model_fields)
+    known = list(TABLES.get(location[0], CourseModel).model_fields)
     close = difflib.get_close_matches(str(location[-1]), known, n=1)
     hint = f"Did you mean '{close[0]}'?" if close else f"Known are {', '.join(known)}."
     return f"is not known. {hint}"

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from courses.environments.sessions import interpreter_of
 from courses.errors import NotFound
 from courses.store import default_url, people
 from courses.store.courses import get_course
 from courses.store.database import connect
 from spawners.offers import ClassTime, Terms
+
+NOT_BUILT = (
+    "The environment of {title} is not built yet, so its sessions can't start. Please tell the "
+    "course's instructor."
+)
 
 
 class StoreTerms:
@@ -21,11 +28,16 @@ class StoreTerms:
     ::
 
         c.ClusterSpawner.terms = StoreTerms.of_home("/srv/lesesal")
-        c.ClusterSpawner.terms = StoreTerms("postgresql+psycopg:///lesesal")
+        c.ClusterSpawner.terms = StoreTerms("postgresql+psycopg:///lesesal", "/cluster/envs")
+
+    Args:
+        database_url: the classroom's database.
+        environments: the folder of the courses' environments (`lesesal env build`).
     """
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, environments: str | Path | None = None) -> None:
         self._engine = connect(database_url)
+        self._environments = Path(environments) if environments else None
 
     def __deepcopy__(self, memo: object) -> StoreTerms:
         # traitlets copies a configured value for each spawner; they share one pool of connections.
@@ -33,8 +45,8 @@ class StoreTerms:
 
     @classmethod
     def of_home(cls, home: str | Path) -> StoreTerms:
-        """The terms of a state folder with its default database."""
-        return cls(default_url(Path(home)))
+        """The terms of a state folder with its default database and folder of environments."""
+        return cls(default_url(Path(home)), Path(home) / "environments")
 
     async def __call__(self, user_name: str, course_slug: str) -> Terms | None:
         """The person's terms; ``None`` when there is no such course or the person is not in it."""
@@ -59,4 +71,10 @@ class StoreTerms:
             ClassTime(each.starts.timestamp(), each.ends.timestamp(), each.reservation, each.qos)
             for each in course.classes
         )
-        return Terms(course.slug, course.title, course.offers, role.value, classes)
+        terms = Terms(course.slug, course.title, course.offers, role.value, classes)
+        if course.environment is None:
+            return terms
+        interpreter = self._environments and interpreter_of(self._environments, course.slug)
+        if interpreter:
+            return replace(terms, interpreter=interpreter)
+        return replace(terms, refusal=NOT_BUILT.format(title=course.title))

@@ -9,6 +9,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, String, UniqueConstraint, s
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from courses.course import Assignment, ClassHours, Course, LateRule
+from courses.environment import Environment
 from courses.errors import NotFound
 from courses.store.audit import note
 from courses.store.base import Base, Moment
@@ -26,6 +27,7 @@ class CourseRow(Base):
     offers: Mapped[list[str]] = mapped_column(JSON)
     timezone: Mapped[str]
     classes: Mapped[list[dict[str, str]]] = mapped_column(JSON)
+    environment: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
     content: Mapped[str] = mapped_column(String(64))
     directory: Mapped[str] = mapped_column(String(64))
     synchronised: Mapped[datetime] = mapped_column(Moment)
@@ -112,6 +114,7 @@ def put_course(
         asdict(each) | {"starts": each.starts.isoformat(), "ends": each.ends.isoformat()}
         for each in course.classes
     ]
+    row.environment = asdict(course.environment) if course.environment else None
     row.content, row.directory, row.synchronised = content, directory, at
     session.flush()
     changes += _put_assignments(session, row, course)
@@ -158,4 +161,5 @@ def _value(row: CourseRow) -> Course:
         timezone=row.timezone,
         assignments=tuple(each.value() for each in row.assignments if not each.withdrawn),
         classes=tuple(_class(each) for each in row.classes),
+        environment=Environment(**row.environment) if row.environment else None,
     )

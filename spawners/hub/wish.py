@@ -48,6 +48,8 @@ def resolve(
             f"You are not enrolled in a course called {course!r}. Ask its instructor, or choose "
             "one of your courses on the home page."
         )
+    if terms.refusal:
+        raise Refused(terms.refusal)
     allowed = offers_of(terms, offers)
     if not allowed:
         raise Refused(

@@ -93,7 +93,7 @@ FIELDS = [
         'title = "Optics"',
         'title = "Optics"\nzzz = 1',
         "course.toml line 3, zzz: is not known. "
-        "Known are slug, title, summary, offers, timezone, assignments, classes.",
+        "Known are slug, title, summary, offers, timezone, assignments, classes, environment.",
     ),
     (
         'offers = ["cpu-small", "gpu-slice"]',

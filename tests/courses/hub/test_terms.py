@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from classroom_kit import course, enrol, put
 
+from courses.environment import Environment
 from courses.hub import StoreTerms
 from courses.store import Store, default_url
 from spawners.offers import Terms
@@ -32,3 +34,32 @@ async def test_a_change_is_seen_at_once(store: Store, tmp_path: Path) -> None:
 
 async def test_before_the_first_course(tmp_path: Path) -> None:
     assert await StoreTerms.of_home(tmp_path)("ben", "optics") is None
+
+
+async def test_a_course_that_names_an_environment(store: Store, tmp_path: Path) -> None:
+    put(store, course(environment=Environment("requirements.txt", "3.11", "0a" * 32)))
+    enrol(store, "optics", ben="student")
+    refusal = (
+        "The environment of Optics is not built yet, so its sessions can't start. Please tell the "
+        "course's instructor."
+    )
+    terms = StoreTerms.of_home(tmp_path)
+    wanted = Terms("optics", "Optics", ("cpu-small",), "student")
+    assert await terms("ben", "optics") == replace(wanted, refusal=refusal)
+    folder = tmp_path / "environments" / "optics"
+    for version in ("0123456789ab", "ba9876543210"):
+        (folder / version).mkdir(parents=True)
+        (folder / version / "environment.json").touch()
+    current = folder / "current"
+    current.symlink_to("0123456789ab")
+    # The version and not the link: a session keeps what it was started with.
+    python = str(folder / "0123456789ab" / "bin" / "python")
+    assert await terms("ben", "optics") == replace(wanted, interpreter=(python,))
+    current.unlink()
+    current.symlink_to("ba9876543210")
+    (folder / "ba9876543210.squashfs").touch()
+    there = folder / "ba9876543210"
+    interpreter = ("/bin/sh", str(there / "enter"), str(there / "bin" / "python"))
+    assert await terms("ben", "optics") == replace(wanted, interpreter=interpreter)
+    without = StoreTerms(default_url(tmp_path))
+    assert await without("ben", "optics") == replace(wanted, refusal=refusal)
