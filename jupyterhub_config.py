@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from courses.hub import rehearsals
 from courses.hub.accounts import AccountsAuthenticator
 from courses.hub.terms import StoreTerms
 from spawners.hub import PAGES, ClusterSpawner
@@ -55,9 +56,13 @@ c.ClusterSpawner.offers = {
         "more_hours": 2,
     },
 }
-c.ClusterSpawner.terms = StoreTerms(database)
+c.ClusterSpawner.terms = StoreTerms(
+    database, os.environ.get("LESESAL_ENVIRONMENTS", home / "environments")
+)
 c.ClusterSpawner.cmd = [
     str(here / ".venv" / "session" / "bin" / "python"),
+    # Not from the home directory: a file json.py of a student's is no part of the server.
+    "-P",
     "-m",
     "lesesal_notebook.session",
 ]
@@ -74,9 +79,12 @@ c.JupyterHub.services = [
         "url": f"http://127.0.0.1:{port + 82}",
         "command": [sys.executable, "-m", "courses.classroom", f"--ClassroomApp.home={home}"],
         "oauth_no_confirm": True,
-    }
+    },
+    # `lesesal rehearse` asks the hub with the token in $LESESAL_HOME/rehearsal-token.
+    rehearsals.service(home),
 ]
 c.JupyterHub.load_roles = [
+    rehearsals.role(),
     {
         "name": "classroom",
         "services": ["classroom"],

@@ -16,7 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from courses import names
 from courses.course import Course, Enrolment, Role
+from courses.environments.commands import EnvironmentsFolder, root_of
+from courses.environments.commands import app as environments_app
 from courses.errors import CourseError, NoSpace, SetupError
+from courses.site.command import rehearse
 
 app = typer.Typer(
     name="lesesal",
@@ -27,6 +30,8 @@ app = typer.Typer(
 )
 course_app = typer.Typer(help="Check a course's folder; bring it in.", no_args_is_help=True)
 app.add_typer(course_app, name="course")
+app.add_typer(environments_app, name="env")
+app.command("rehearse")(rehearse)
 
 Home = Annotated[
     Path,
@@ -176,11 +181,13 @@ def check_site(
     ] = False,
     wait: Annotated[float, typer.Option(help="Seconds that a job may wait in the queue.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, at the end.")] = False,
+    folder: EnvironmentsFolder = None,
 ) -> None:
     """Try what can go wrong on a site before the class does, and say what to do about it.
 
     Run it as the hub's account. The exit status is 1 when anything failed.
     """
+    from courses.hub import environments
     from courses.hub.bookings import bookings
     from courses.machine import serve
     from spawners import site
@@ -203,6 +210,10 @@ def check_site(
         )
     except KeyboardInterrupt:
         _fail("Interrupted; what was started is taken away.")
+    for finding in environments.findings(home, root_of(folder, home)):
+        findings.append(finding)
+        if not as_json:
+            tell(finding)
     counts = site.counts(findings)
     if as_json:
         click.echo(site.as_json(findings))
@@ -216,6 +227,9 @@ def summary(course: Course) -> str:
     from courses.words import date, size
 
     lines = [f"{course.slug}: {course.title}", f"  offers: {', '.join(course.offers)}"]
+    if course.environment:
+        python = f", Python {course.environment.python}" if course.environment.python else ""
+        lines.append(f"  environment: {course.environment.requirements}{python}")
     for each in course.assignments:
         due = f"due {date(each.due, course.timezone)}" if each.due else "no deadline"
         late = ", late work refused" if each.due and each.late == "refuse" else ""
