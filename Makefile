@@ -35,7 +35,7 @@ slurm: $(STAMPS)/dev setup debian ## the same on a real one-machine Slurm (root)
 
 .PHONY: test
 test: setup $(STAMPS)/dev debian ## run the tests, also on a real Slurm and in a real browser
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
 
 .PHONY: proof
 proof: setup $(STAMPS)/dev debian ## run the long proofs: killed hubs, failing clusters, refusals
@@ -44,6 +44,10 @@ proof: setup $(STAMPS)/dev debian ## run the long proofs: killed hubs, failing c
 .PHONY: bench-watch
 bench-watch: setup $(STAMPS)/dev debian ## count what the hub asks Slurm, with 1 to 200 sessions (root)
 	$(BIN)/python tests/bench/watch.py
+
+.PHONY: bench-hub
+bench-hub: setup $(STAMPS)/dev debian ## let 300 people press Start within ten seconds, and watch the hub
+	$(BIN)/python tests/bench/hub.py
 
 .PHONY: bench-start
 bench-start: setup $(STAMPS)/dev $(STAMPS)/stock debian ## time a class's start, ours against stock (root)

@@ -11,7 +11,7 @@ from pathlib import Path
 from courses.hub import rehearsals
 from courses.hub.accounts import AccountsAuthenticator
 from courses.hub.terms import StoreTerms
-from spawners.hub import PAGES, ClusterSpawner
+from spawners.hub import PAGES, SQLITE, ClusterSpawner
 
 c = get_config()  # noqa: F821 - traitlets provides it
 
@@ -24,9 +24,10 @@ database = f"sqlite:///{home / 'classroom.sqlite'}"
 c.JupyterHub.bind_url = f"http://127.0.0.1:{port}"
 c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{port + 81}"
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{port + 1}"
-c.ConfigurableHTTPProxy.command = [str(Path(sys.executable).with_name("configurable-http-proxy"))]
+c.ConfigurableHTTPProxy.command = [sys.executable, "-m", "spawners.proxy"]
 c.ConfigurableHTTPProxy.pid_file = str(home / "proxy.pid")
 c.JupyterHub.db_url = f"sqlite:///{home / 'jupyterhub.sqlite'}"
+c.JupyterHub.db_kwargs = SQLITE
 c.JupyterHub.cookie_secret_file = str(home / "cookie-secret")
 c.JupyterHub.authenticator_class = AccountsAuthenticator
 c.AccountsAuthenticator.accounts_file = str(home / "demo-accounts.json")
@@ -43,6 +44,8 @@ c.JupyterHub.template_vars = {"classroom_url": "/services/classroom/"}
 
 # Sessions: processes of this machine.
 c.JupyterHub.spawner_class = ClusterSpawner
+# Those that start wait for each other; JupyterHub would send the hundred-and-first one away.
+c.JupyterHub.concurrent_spawn_limit = 0
 c.ClusterSpawner.hub_id = "embedded"
 c.ClusterSpawner.clusters = {"here": {"type": "local", "root": str(home / "sessions")}}
 c.ClusterSpawner.offers = {

@@ -23,6 +23,11 @@ class Quota:
     gpus: int | None = None
     hours: float | None = None
 
+    @property
+    def counts(self) -> bool:
+        """Whether it matters what there is already."""
+        return self.sessions is not None or self.gpus is not None
+
 
 @dataclass(frozen=True)
 class Quotas:

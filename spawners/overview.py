@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from .offers import GresName, Limits, Offer
 
@@ -155,13 +156,40 @@ class Overview:
 
         Where it waits in several partitions, the best of its places.
         """
+        return self._places.get(job)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """Every waiting job's place: all who wait are told theirs from one look."""
+        lengths: dict[str, int] = {}
         places: dict[str, int] = {}
-        found = []
         for waiting in self.queue:
-            places[waiting.partition] = places.get(waiting.partition, 0) + 1
-            if waiting.id == job:
-                found.append(places[waiting.partition])
-        return min(found, default=None)
+            place = lengths[waiting.partition] = lengths.get(waiting.partition, 0) + 1
+            places[waiting.id] = min(place, places.get(waiting.id, place))
+        return places
+
+    def queue_length(self, job: str) -> int | None:
+        """How many jobs wait in the partitions that a job waits in; None when it is not there."""
+        partitions = self._partitions_of.get(job)
+        if partitions is None:
+            return None
+        if len(partitions) == 1:
+            return len(self._jobs_in[next(iter(partitions))])
+        return len(set().union(*(self._jobs_in[name] for name in partitions)))
+
+    @cached_property
+    def _partitions_of(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for waiting in self.queue:
+            found.setdefault(waiting.id, set()).add(waiting.partition)
+        return found
+
+    @cached_property
+    def _jobs_in(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for waiting in self.queue:
+            found.setdefault(waiting.partition, set()).add(waiting.id)
+        return found
 
     def _nodes(self, offer: Offer) -> list[Node]:
         """The machines of the offer's partition, and of its reservation if it has one."""

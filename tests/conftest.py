@@ -8,6 +8,14 @@ from classrooms import Classroom
 from slurm_classroom import slurm_classroom as classroom_on
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What pytest-xdist keeps together: a file has its fixtures, all Slurms the same accounts."""
+    for item in items:
+        group = "slurm" if item.get_closest_marker("slurm") else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def slurm_site() -> Iterator[sites.SlurmSite]:
     """A real Slurm with a hub's account; skipped where there can be none."""

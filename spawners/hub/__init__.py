@@ -6,7 +6,8 @@ Importing this package puts our routes into the hub's handlers and takes batchsp
 
 from pathlib import Path
 
-from . import certificates, routes
+from . import asking, certificates, database, routes
+from .database import SQLITE
 from .spawner import ClusterSpawner
 
 # The hub's pages in our words and colours, for c.JupyterHub.template_paths.
@@ -14,5 +15,7 @@ PAGES = Path(__file__).with_name("pages")
 
 routes.install()
 certificates.install()
+database.install()
+asking.install()
 
-__all__ = ["PAGES", "ClusterSpawner"]
+__all__ = ["PAGES", "SQLITE", "ClusterSpawner"]

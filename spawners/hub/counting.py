@@ -1,4 +1,5 @@
-"""A session that waits in a cluster's queue is no load for the hub: how it is kept out of a limit.
+"""A session that waits in a cluster's queue, or for its turn (`turns`), is no load for the hub: how
+it is kept out of a limit.
 
 ``JupyterHub.concurrent_spawn_limit`` protects the hub from too many sessions that boot at once. The
 hub counts whatever is pending a spawn, by adding ``"_pending"`` to the spawner's own word for it
@@ -20,8 +21,7 @@ class Waiting(str):
         return f"queue{other}"
 
 
-def pending_word(word: str | None, launch: Launch | None) -> str | None:
-    """What the hub is told that a spawner is pending."""
-    if word == "spawn" and launch is not None and launch.leading.phase is Phase.WAITING:
-        return Waiting(word)
-    return word
+def pending_word(word: str, launch: Launch | None, *, in_line: bool) -> str:
+    """What the hub is told of a spawner of which its own word is ``"spawn"``."""
+    waits = in_line if launch is None else launch.leading.phase is Phase.WAITING
+    return Waiting(word) if waits else word

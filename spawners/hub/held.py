@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -9,6 +10,7 @@ from weakref import WeakSet
 from ..errors import ClusterSilent
 from ..watcher import Watched
 from . import settings
+from .estimates import Estimates
 
 if TYPE_CHECKING:
     from .spawner import ClusterSpawner
@@ -19,6 +21,7 @@ class Clusters:
 
     def __init__(self) -> None:
         self._made: dict[str, Watched] = {}
+        self._estimates: dict[str, Estimates] = {}
         # Those that have refused to lengthen a session.
         self.unyielding: set[str] = set()
 
@@ -31,6 +34,10 @@ class Clusters:
             self._made[name] = Watched.of(name, adapter)
         return self._made[name]
 
+    def estimates(self, watched: Watched) -> Estimates:
+        """Expected starts on this cluster."""
+        return self._estimates.setdefault(watched.name, Estimates(watched.cluster))
+
     def all(self) -> list[Watched]:
         """Those that were made."""
         return list(self._made.values())
@@ -38,6 +45,32 @@ class Clusters:
 
 clusters = Clusters()
 spawners: WeakSet[ClusterSpawner] = WeakSet()
+# Those that wait or boot.
+on_their_way: WeakSet[ClusterSpawner] = WeakSet()
+# By the number of the user in the hub's database: names can change.
+_of_person: defaultdict[int, WeakSet[ClusterSpawner]] = defaultdict(WeakSet)
+_of_course: defaultdict[str, WeakSet[ClusterSpawner]] = defaultdict(WeakSet)
+
+
+def hold(spawner: ClusterSpawner) -> None:
+    """A spawner that the hub has made; it is dropped here when the hub drops it."""
+    spawners.add(spawner)
+    # Whoever reads a configuration makes one of nobody's (spawners/site).
+    if spawner.user is not None:
+        _of_person[spawner.user.id].add(spawner)
+    # A session is a named server; the hub makes one without a name for everybody who comes.
+    if spawner.name:
+        _of_course[spawner.name].add(spawner)
+
+
+def of_person(user: int) -> list[ClusterSpawner]:
+    """All of a person's, by the number of the user in the hub's database."""
+    return list(_of_person.get(user, ()))
+
+
+def of_course(name: str) -> list[ClusterSpawner]:
+    """All of a course."""
+    return list(_of_course.get(name, ()))
 
 
 def sessions() -> Iterator[ClusterSpawner]:

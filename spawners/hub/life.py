@@ -86,8 +86,11 @@ def _must_come_back(spawner: ClusterSpawner, job: Job, *, restarted: bool) -> bo
 
 async def _look(spawner: ClusterSpawner, noted: BidState) -> Job | None:
     jobs = spawner.watched(noted.cluster).jobs
-    bid = spawner.found(noted)
     seen: Mapping[JobId, Job] = (await jobs.fresh(max_age=LOOK_AGE)).seen
+    # As a rule: it is asked for each session every two seconds.
+    if noted.job in seen:
+        return seen[noted.job]
+    bid = spawner.found(noted)
     return bid.mine(seen) or bid.mine((await jobs.next()).seen)
 
 
@@ -195,6 +198,11 @@ async def expecting(spawner: ClusterSpawner, attempt: int) -> Bid | None:
             if spawner.launch is not None or attempt == up.attempt:
                 break
     return spawner.launch.expecting(attempt) if spawner.launch is not None else None
+
+
+def has_reported(spawner: ClusterSpawner, attempt: int, port: int) -> bool:
+    """Whether this attempt has reported this port before."""
+    return any(bid.attempt == attempt and bid.port == port for bid in spawner.session.bids)
 
 
 def report(spawner: ClusterSpawner, bid: Bid, port: int) -> None:

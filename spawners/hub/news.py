@@ -5,7 +5,9 @@ docs/session-api.md describes the fields.
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -13,7 +15,7 @@ from weakref import WeakKeyDictionary
 from ..jobs import Job, JobId, JobState
 from ..launch import Bid, Launch, Phase
 from ..overview import Overview
-from . import changes, held
+from . import changes, held, wish
 from .state import SessionState
 
 if TYPE_CHECKING:
@@ -21,14 +23,30 @@ if TYPE_CHECKING:
 
 # Seconds that what is told of the queue may be old.
 QUEUE_AGE = 5.0
+# Seconds that a page's question waits for something new: more when many wait, so that all together
+# ask so many questions a second at most; less than any proxy's patience.
+SHORTEST, LONGEST = 2.0, 15.0
+QUESTIONS = 20
+STAGES = {
+    Phase.SUBMITTING: "asked",
+    Phase.WAITING: "waits",
+    Phase.BOOTING: "starts",
+    Phase.OPENING: "starts",
+}
+# Seconds from one look for something new to the next.
+STEP = 0.25
 # Seconds that what else could start may be old.
 OTHERS_AGE = 3.0
+IN_LINE = "Many people start a session just now; yours is next in line"
 Told = dict[str, Any]
+# By cluster: two looks, and what was counted in them.
+_places_known: dict[str, tuple[Overview, Mapping[JobId, Job], Mapping[JobId, int]]] = {}
 _others_known: WeakKeyDictionary[Launch, tuple[float, list[dict[str, str]]]] = WeakKeyDictionary()
 
 _NOTHING: Told = {
     "pending": False,
     "ready": False,
+    "stage": "",
     "phase": "none",
     "news": "",
     "percent": 0,
@@ -63,10 +81,13 @@ def tell(spawner: ClusterSpawner) -> Told:
     session, launch = spawner.session, spawner.launch
     told = of_state(session) | {
         "pending": bool(spawner.pending),
+        "stage": stage(spawner),
         "ready": spawner.ready,
     }
     if launch is not None:
         return told | _on_its_way(spawner, launch)
+    if spawner.in_line:
+        return told | {"phase": Phase.SUBMITTING.value, "news": IN_LINE, "percent": 2}
     if session.up is None:
         return told
     noted = session.bid(session.up.attempt)
@@ -93,6 +114,23 @@ async def tell_all(spawner: ClusterSpawner) -> Told:
         how = "follow" if cluster in held.clusters.unyielding else "extend"
         told["more"] = {"hours": hours, "how": how} if hours > 0 else None
     return told
+
+
+def stage(spawner: ClusterSpawner) -> str:
+    """How far it is, in as few steps as a page must know at once; empty when not on its way."""
+    if not spawner.pending:
+        return ""
+    if spawner.launch is None:
+        return "asked" if spawner.in_line else "starts"
+    return STAGES[spawner.launch.leading.phase]
+
+
+async def new(spawner: ClusterSpawner, seen: str) -> None:
+    """Return when it is not at this stage any more, or after a while."""
+    hold = min(LONGEST, max(SHORTEST, len(held.on_their_way) / QUESTIONS))
+    until = time.monotonic() + hold
+    while stage(spawner) == seen and time.monotonic() < until:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(STEP)
 
 
 def _on_its_way(spawner: ClusterSpawner, launch: Launch) -> Told:
@@ -126,8 +164,8 @@ def _in_the_queue(launch: Launch, bid: Bid) -> Told:
         "waited": int(now - bid.since),
         "reason": (job.why or job.reason) if job else "",
         "place": place,
-        "queue_length": _length(overview, bid.id),
-        "place_in_course": _place_in_course(bid, overview, jobs),
+        "queue_length": overview.queue_length(bid.id),
+        "place_in_course": _places_in_course(bid.watched.name, overview, jobs).get(bid.id),
         "expected": expected(job.starts, now) if job and job.starts else None,
     }
 
@@ -142,22 +180,25 @@ def expected(starts: float, now: float) -> list[float]:
     return [now + (late - now) / 2, late]
 
 
-def _length(overview: Overview, job: JobId) -> int | None:
-    partitions = {waiting.partition for waiting in overview.queue if waiting.id == job}
-    if not partitions:
-        return None
-    return len({each.id for each in overview.queue if each.partition in partitions})
+def _places_in_course(
+    cluster: str, overview: Overview, jobs: Mapping[JobId, Job]
+) -> Mapping[JobId, int]:
+    """The places among the waiting sessions of the same course, of all that wait on a cluster.
 
-
-def _place_in_course(bid: Bid, overview: Overview, jobs: Mapping[JobId, Job]) -> int | None:
-    """The place among the sessions of the same course in the same queue."""
-    course = {
-        job.id
-        for job in jobs.values()
-        if job.key.server == bid.spec.key.server and job.state is JobState.WAITING
-    }
-    order = dict.fromkeys(each.id for each in overview.queue if each.id in course)
-    return list(order).index(bid.id) + 1 if bid.id in order else None
+    Everybody who waits asks each second; from the same two looks it is counted once.
+    """
+    known = _places_known.get(cluster)
+    if known is not None and known[0] is overview and known[1] is jobs:
+        return known[2]
+    waiting: Counter[str] = Counter()
+    places = {}
+    for id_ in dict.fromkeys(each.id for each in overview.queue):
+        job = jobs.get(id_)
+        if job is not None and job.state is JobState.WAITING:
+            waiting[job.key.server] += 1
+            places[id_] = waiting[job.key.server]
+    _places_known[cluster] = overview, jobs, places
+    return places
 
 
 def _sentence(launch: Launch, bid: Bid, told: Told) -> str:
@@ -192,17 +233,17 @@ async def _others(spawner: ClusterSpawner, launch: Launch) -> list[dict[str, str
     known = _others_known.get(launch)
     if known is not None and time.monotonic() - known[0] < OTHERS_AGE:
         return [each for each in known[1] if each["offer"] not in asked]
-    terms = await spawner.find_terms()
+    # What it was granted on; a hub that started again does not know.
+    terms = spawner.terms_now or await spawner.find_terms()
     if terms is None:
         return []
-    offers = spawner.find_offers(terms)
     found = []
-    for name in terms.offers:
-        if name in asked or name not in offers:
+    for offer in wish.offers_of(terms, spawner.find_offers(terms)):
+        if offer.name in asked:
             continue
-        overview = spawner.watched(offers[name].cluster).overview.glance(max_age=QUEUE_AGE)
-        free = overview is not None and overview.could_start_now(offers[name])
-        if free and await spawner.may(name):
-            found.append({"offer": name, "title": offers[name].title})
+        overview = spawner.watched(offer.cluster).overview.glance(max_age=QUEUE_AGE)
+        free = overview is not None and overview.could_start_now(offer)
+        if free and await spawner.may(offer, terms):
+            found.append({"offer": offer.name, "title": offer.title})
     _others_known[launch] = (time.monotonic(), found)
     return found

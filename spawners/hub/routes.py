@@ -1,10 +1,12 @@
 """The routes of sessions, and the end of batchspawner's. docs/session-api.md describes them.
 
 - ``POST {hub}/api/session`` with the session's own token and ``{"port": 40123, "attempt": 1}``. It
-  is taken once, for that token's session, while the hub waits for that attempt; all else is 403.
+  is taken once, for that token's session, while the hub waits for that attempt; the same again,
+  because the answer was lost, changes nothing; all else is 403.
 - ``GET …/api/session/USER`` and ``GET …/api/session/USER/SERVER``: what there is to tell. The
-  pending page asks it: the hub's own stream of events does not pass a proxy that holds answers
-  back until they are whole. The session asks it with its own token, for its end.
+  pending page asks it, and its answers wait for something new: the hub's own stream of events does
+  not pass a proxy that holds answers back until they are whole. The session asks it with its own
+  token, for its end.
 - ``POST …/api/session/USER/SERVER/switch`` with ``{"offer": name}`` while it waits, and ``POST
   …/more`` while it runs.
 - ``GET …/api/offers/SERVER``: the live numbers of the spawn page, for who asks.
@@ -17,15 +19,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from jupyterhub import handlers as pages
 from jupyterhub.apihandlers import APIHandler, default_handlers
+from jupyterhub.handlers.pages import SpawnHandler
 from jupyterhub.scopes import needs_scope
 from tornado import web
 
-from ..errors import LaunchError
+from ..errors import LaunchError, Refused
 from . import changes, form, keeping, life, metrics, news
 from .failures import exception
 from .spawner import ClusterSpawner
 from .state import SessionState
+from .turns import line_up
 
 BATCHSPAWNER_PATH = r"/api/batchspawner"
 # The ports that a program without privileges may bind.
@@ -34,6 +39,13 @@ PORTS = range(1024, 65536)
 
 class Handler(APIHandler):
     """What the routes share."""
+
+    def find_user(self, name: str) -> Any:
+        """The hub's, which asks its database: not again for who asks of himself."""
+        user = self.current_user
+        if getattr(user, "kind", "") == "user" and user.name == name:
+            return user
+        return super().find_user(name)
 
     def body(self, **fields: type) -> dict[str, Any]:
         """The request's JSON, if it has these fields and no other; else 400."""
@@ -81,9 +93,10 @@ class ReportHandler(Handler):
         if body["port"] not in PORTS:
             raise web.HTTPError(403, "A session listens at a port above 1023.")
         bid = await life.expecting(spawner, body["attempt"])
-        if bid is None:
+        if bid is not None:
+            life.report(spawner, bid, body["port"])
+        elif not life.has_reported(spawner, body["attempt"], body["port"]):
             raise web.HTTPError(403, "The hub does not wait for this session.")
-        life.report(spawner, bid, body["port"])
         self.set_status(204)
 
 
@@ -91,13 +104,18 @@ class NewsHandler(Handler):
     """Tells of one session."""
 
     async def get(self, user_name: str, server_name: str) -> None:
-        """See the module's text. 404 when there was never such a session."""
+        """See the module's text. 404 when there was never such a session.
+
+        With ``?seen=STAGE``, the answer waits a while for another stage than that.
+        """
         spawner = self.own()
         if spawner is None or (spawner.user.name, spawner.name) != (user_name, server_name):
             spawner, session = self.readable(user_name, server_name)
             if spawner is None:
                 self.finish(news.of_state(session))
                 return
+        if seen := self.get_argument("seen", ""):
+            await news.new(spawner, seen)
         self.finish(await news.tell_all(spawner))
 
     @needs_scope("read:servers")
@@ -177,6 +195,42 @@ class OffersHandler(Handler):
         self.finish({"choices": [choice.live() for choice in found]})
 
 
+class StartHandler(SpawnHandler):
+    """The spawn page, whose Start answers at once.
+
+    JupyterHub's waits for a second whether the session fails, and starts it meanwhile. Here what
+    the person may not have is refused at once, and else the waiting page is next, whenever the
+    session's turn comes.
+    """
+
+    async def _wrap_spawn_single_user(
+        self,
+        user: Any,
+        server_name: str,
+        display_name: str,
+        spawner: Any,
+        pending_url: str,
+        options: dict[str, Any] | None = None,
+    ) -> None:
+        if not isinstance(spawner, ClusterSpawner):
+            await super()._wrap_spawn_single_user(
+                user, server_name, display_name, spawner, pending_url, options
+            )
+            return
+        try:
+            await spawner.plan(options or {})
+        except Refused as refused:
+            metrics.refused(refused)
+            raise exception(refused) from refused
+        # A second click, while the first one's wish was looked at.
+        if not spawner.active:
+            line_up(
+                spawner,
+                lambda: self.spawn_single_user(user, server_name, display_name, options=options),
+            )
+        self.redirect(pending_url)
+
+
 def _kept(orm_spawner: Any) -> SessionState:
     return SessionState.model_validate((orm_spawner.state or {}).get("session", {}))
 
@@ -192,5 +246,9 @@ ROUTES = {
 
 def install() -> None:
     """Put our routes in and take batchspawner's out. Idempotent."""
+    pages.default_handlers[:] = [
+        (path, StartHandler if handler is SpawnHandler else handler)
+        for path, handler in pages.default_handlers
+    ]
     kept = [each for each in default_handlers if each[0] not in {BATCHSPAWNER_PATH, *ROUTES}]
     default_handlers[:] = [*kept, *ROUTES.items()]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..jobs import Cluster
 from ..limits import Quota, Quotas
 from ..offers import Limits, Offer
+
+T = TypeVar("T")
 
 ENTRY_POINTS = "lesesal.clusters"
 _SLURM_WORD = r"^[A-Za-z0-9_.,:&|*+-]*$"
@@ -59,11 +61,32 @@ class OfferModel(BaseModel):
         )
 
 
+# What was read before: every page reads the offers, and the limits, several times.
+_read: dict[str, Any] = {}
+# A site whose offers depend on the person has a few of each, as a rule.
+READ = 100
+
+
+def _once(read: Callable[..., T], *values: Any) -> T:
+    """What `read` makes of these values, which are told apart by how they are written."""
+    key = repr((read.__name__, values))
+    if key not in _read:
+        if len(_read) >= READ:
+            _read.clear()
+        _read[key] = read(*values)
+    found: T = _read[key]
+    return found
+
+
 def read_offers(configured: Mapping[str, Any], clusters: Mapping[str, Any]) -> dict[str, Offer]:
     """The offers by name, in the order configured.
 
     Raises ValueError with a sentence that names the offer and the field.
     """
+    return dict(_once(_read_offers, configured, sorted(clusters)))
+
+
+def _read_offers(configured: Mapping[str, Any], clusters: Sequence[str]) -> dict[str, Offer]:
     offers = {}
     for name, fields in configured.items():
         try:
@@ -73,7 +96,7 @@ def read_offers(configured: Mapping[str, Any], clusters: Mapping[str, Any]) -> d
                 f"c.ClusterSpawner.offers: in the offer {name!r}, {_first(error)}."
             ) from None
         if offer.cluster not in clusters:
-            known = ", ".join(sorted(clusters)) or "none"
+            known = ", ".join(clusters) or "none"
             raise ValueError(
                 f"c.ClusterSpawner.offers: the offer {name!r} names the cluster "
                 f"{offer.cluster!r}, which is not in c.ClusterSpawner.clusters ({known})."
@@ -103,6 +126,10 @@ class LimitsModel(BaseModel):
 
 def read_limits(configured: Mapping[str, Any]) -> Quotas:
     """The limits of a person and of a course. Raises ValueError with a sentence."""
+    return _once(_read_limits, configured)
+
+
+def _read_limits(configured: Mapping[str, Any]) -> Quotas:
     try:
         model = LimitsModel.model_validate(configured)
     except ValidationError as error:

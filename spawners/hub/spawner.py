@@ -31,6 +31,7 @@ from .counting import pending_word
 from .failures import exception
 from .kept import in_class
 from .state import BidState, SessionState, UpState
+from .turns import token_scopes
 
 # In the environment of stock sessions; ours get the token as a file.
 SECRET = ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN")
@@ -46,8 +47,9 @@ class ClusterSpawner(BatchSpawnerBase):
 
     Attributes:
         session: what the hub's database knows of it.
-        launch: the session on its way; None before and after.
         recovered: whether a hub that started again has looked what became of the session.
+        in_line: whether it waits for its turn to start, see `turns`.
+        has_turn: whether it starts because it was its turn.
         hidden: whether the hub is to see no server for a moment, see `life.poll`.
     """
 
@@ -185,11 +187,13 @@ class ClusterSpawner(BatchSpawnerBase):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._plan: wish.Plan | None = None
-        self.launch: Launch | None = None
+        self._launch: Launch | None = None
         self.session = SessionState()
         self.recovered = False
         self.hidden = False
-        held.spawners.add(self)
+        self.in_line = False
+        self.has_turn = False
+        held.hold(self)
         keeping.start(self)
 
     @default("hub_id")
@@ -204,6 +208,10 @@ class ClusterSpawner(BatchSpawnerBase):
     async def create_certs(self) -> dict[str, str]:
         """None: each job gets its own, see `certificates`."""
         return {}
+
+    @default("server_token_scopes")
+    def _server_token_scopes_default(self) -> Callable[..., Any]:
+        return token_scopes
 
     @default("apply_user_options")
     def _apply_user_options_default(self) -> Callable[..., Any]:
@@ -227,9 +235,25 @@ class ClusterSpawner(BatchSpawnerBase):
         BatchSpawnerBase.server.fset(self, server)
 
     @property
+    def launch(self) -> Launch | None:
+        """The session on its way; None before and after."""
+        return self._launch
+
+    @launch.setter
+    def launch(self, launch: Launch | None) -> None:
+        self._launch = launch
+        (held.on_their_way.discard if launch is None else held.on_their_way.add)(self)
+
+    @property
     def pending(self) -> str | None:
         """The hub's word for what it waits for, see `counting`."""
-        return pending_word(super().pending, self.launch)
+        word: str | None = super().pending
+        return pending_word(word, self.launch, in_line=self.in_line) if word == "spawn" else word
+
+    @property
+    def active(self) -> bool:
+        """As the hub has it, in fewer steps: each start counts all spawners of everybody."""
+        return bool(self.pending) or self.server is not None
 
     # What was asked for
 
@@ -243,8 +267,8 @@ class ClusterSpawner(BatchSpawnerBase):
         """The plan with the account it runs under. Raises `Refused` for a limit, or no account."""
         account = await self._account(plan.offer.cluster)
         # Last: from here to who keeps the plan nothing is awaited, so two starts can't both pass.
-        quotas = self.quotas(plan.terms)
-        limits.check(plan.offer, self.user.name, plan.terms.course, self._others(), quotas)
+        quotas, course = self.quotas(plan.terms), plan.terms.course
+        limits.check(plan.offer, self.user.name, course, self._others(course, quotas), quotas)
         return replace(plan, account=account)
 
     async def find_terms(self) -> Terms | None:
@@ -256,6 +280,12 @@ class ClusterSpawner(BatchSpawnerBase):
             return Terms(self.name, self.name, tuple(offers), "student")
         found: Terms | None = await _ask(self.terms, self.user.name, self.name)
         return found
+
+    @property
+    def terms_now(self) -> Terms | None:
+        """The terms that the present session was granted on; None without a session, and after a
+        restart of the hub."""
+        return self._plan.terms if self._plan else None
 
     def find_offers(self, terms: Terms | None) -> dict[str, Offer]:
         """All offers of the site to this person, each for as long as the limits allow."""
@@ -282,28 +312,32 @@ class ClusterSpawner(BatchSpawnerBase):
         found: Mapping[str, Any] = ask(Person(self.user.name, self.name, role, groups))
         return found
 
-    def _others(self) -> Iterable[Use]:
-        """What all other sessions of the hub have, those that are just being granted included."""
-        for other in list(held.spawners):
+    def _others(self, course: str, quotas: Quotas) -> Iterable[Use]:
+        """What other sessions have that these limits count, those just being granted included."""
+        counted: set[ClusterSpawner] = set()
+        if quotas.person.counts:
+            counted.update(held.of_person(self.user.id))
+        if quotas.course.counts:
+            counted.update(held.of_course(course))
+        for other in counted - {self}:
             plan = other._plan
-            if other is self:
-                continue
             if other.session.bids:  # which may have more than was planned: another offer is tried
                 yield Use(other.user.name, other.name, other.session.gpus)
             elif plan:
                 yield Use(other.user.name, other.name, limits.gpus_of(plan.offer))
 
-    async def may(self, offer: str) -> bool:
-        """Whether the person may have a session of this offer now."""
+    async def may(self, offer: Offer, terms: Terms) -> bool:
+        """Whether the person may have a session of this offer of the course now."""
         try:
-            await self.plan({"offer": offer})
+            await self.granted(wish.Plan(offer, offer.limits.hours, terms))
         except Refused:
             return False
         return True
 
     async def expected_start(self, plan: wish.Plan) -> float | None:
         """When the cluster would start it, in seconds since 1970. Raises `LaunchError`."""
-        return await self.watched(plan.offer.cluster).cluster.expected_start(self.spec(plan))
+        estimates = held.clusters.estimates(self.watched(plan.offer.cluster))
+        return await estimates.of(self.spec(plan))
 
     async def _account(self, cluster: str) -> Account:
         if self.account is None:
@@ -337,7 +371,7 @@ class ClusterSpawner(BatchSpawnerBase):
                 account=offer.account or plan.account.slurm or self.req_account,
             ),
             hours=plan.hours,
-            argv=(*self.cmd, *self.get_args()),
+            argv=(*(plan.terms.interpreter or self.cmd[:1]), *self.cmd[1:], *self.get_args()),
             environment=environment,
             token=self.api_token or "",
             attempt=attempt,
@@ -553,7 +587,7 @@ class ClusterSpawner(BatchSpawnerBase):
             if told["news"] != shown:
                 shown = told["news"]
                 yield {"progress": told["percent"], "message": shown}
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1.0)
 
 
 async def _ask(configured: Any, *args: str) -> Any:

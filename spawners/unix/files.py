@@ -12,9 +12,7 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import stat
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -74,14 +72,15 @@ def prepare(
     if inherit:
         files = {**_read(directory.parent / str(int(inherit))), **files}
     for name, text in files.items():
-        # mkstemp makes the file 0600 before a byte is in it.
-        handle, temporary = tempfile.mkstemp(dir=directory, prefix=".")
+        # What a launcher that was killed left there is nobody's.
+        temporary = directory / f".{_part(name)}.new"
+        temporary.unlink(missing_ok=True)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with open(temporary, "x", encoding="utf-8", opener=_open_private) as file:
                 file.write(text)
-            Path(temporary).rename(directory / _part(name))
+            temporary.rename(directory / name)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
     return directory
 
@@ -91,6 +90,8 @@ def remove(state: Path, hub: str, server: str, attempt: int | None = None) -> No
     directory = session_directory(state, hub, server)
     if attempt is not None:
         directory = attempt_directory(state, hub, server, attempt)
+    import shutil  # a fifth of what starting the launcher takes, and few calls get here
+
     with contextlib.suppress(OSError):
         if directory.is_symlink() or not directory.is_dir():
             directory.unlink()
@@ -129,6 +130,11 @@ def _read(directory: Path) -> dict[str, str]:
             with open(path, "rb", opener=_open_as_it_is) as file:
                 texts[path.name] = file.read(LARGEST_FILE).decode("utf-8", "replace")
     return texts
+
+
+def _open_private(path: str, flags: int) -> int:
+    """Make the file 0600 before a byte is in it; nothing that is there already is written to."""
+    return os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
 
 
 def _open_as_it_is(path: str, flags: int) -> int:

@@ -28,16 +28,20 @@ import os
 import pwd
 import re
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import Any, BinaryIO, TypeVar
 
 from . import accounts, files
 
-T = TypeVar("T")
+# One launcher a session, and a whole class at once: what only some actions need is imported there.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import subprocess
+    from types import FrameType
+    from typing import Any, BinaryIO, TypeVar
+
+    T = TypeVar("T")
 
 # What sbatch may be asked for. Anything else in a request is a mistake, or worse.
 SBATCH_OPTIONS = frozenset(
@@ -240,6 +244,8 @@ def _state(account: pwd.struct_passwd) -> Path:
 def _run(
     slurm: Mapping[str, str], argv: list[str], environment: Mapping[str, str], stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
+    import subprocess
+
     program = Path(slurm["bin"]) / argv[0]
     env = {"PATH": f"{slurm['bin']}:/usr/bin:/bin", **environment}
     if slurm["conf"]:

@@ -1,9 +1,8 @@
-// The page of a session that is on its way. It asks the hub; the hub's stream of events only tells
-// it sooner that the session is ready.
+// The page of a session that is on its way. It asks the hub, whose answer waits for something new.
 require(["jhapi"], (JHAPI) => {
   const { clock, exactly, expected } = window.lesesal;
   const page = document.getElementById("lesesal-waiting");
-  const { user, server, stream, home } = page.dataset;
+  const { user, server, home } = page.dataset;
   const part = (name) => page.querySelector(`[data-part="${name}"]`);
   const api = new JHAPI(window.jhdata.base_url);
   const path = `session/${user}/${server}`;
@@ -11,8 +10,7 @@ require(["jhapi"], (JHAPI) => {
   let failures = 0;
   let leaving = false;
   let since = null;
-  let phase = null;
-  let events = null;
+  let stage = "";
 
   // Only what is new is written: a screen reader reads it.
   const say = (name, text) => {
@@ -110,7 +108,7 @@ require(["jhapi"], (JHAPI) => {
     await send((options) => api.api_request(`${path}/switch`, {
       ...options, type: "POST", data: JSON.stringify({ offer }), dataType: null,
     }), "That did not work. You still wait as before; try again.");
-    ask();
+    askNow();
   };
 
   document.getElementById("stop-server-btn").addEventListener("click", async (event) => {
@@ -122,24 +120,11 @@ require(["jhapi"], (JHAPI) => {
     if (done) { window.location.assign(home); return; }
     button.disabled = false;
     leaving = false;
-    ask();
+    askNow();
   });
 
-  // Some proxies hold the stream back until it is over, and give up after 20 s, with an error page
-  // that spoils our cookie: so it is only there for a while after things have changed.
-  const listen = () => {
-    events?.close();
-    const stretch = new EventSource(stream);
-    stretch.onmessage = ({ data }) => {
-      const told = JSON.parse(data);
-      if (told.ready || told.failed) { stretch.close(); ask(); }
-    };
-    setTimeout(() => stretch.close(), 15e3);
-    events = stretch;
-  };
-
-  // Who waits for long, and even more who looks at something else, need not know it at once.
-  const pause = (told) => (document.hidden ? 10e3 : told.waited > 60 ? 3e3 : 1e3);
+  // The hub's answer waits for something new; an unseen page need not know it at once.
+  const pause = (told) => (document.hidden ? 10e3 : told.stage === stage ? 0.2e3 : 0);
   const later = (milliseconds) => {
     clearTimeout(asking);
     asking = setTimeout(ask, milliseconds);
@@ -154,14 +139,15 @@ require(["jhapi"], (JHAPI) => {
   const ask = () => {
     clearTimeout(asking);
     api.api_request(path, {
+      data: { seen: stage },
+      processData: true,
       success: (told) => {
         failures = 0;
         if (leaving) { return; }
         if (!told.pending) { leave(told.ready); return; }
         show(told);
-        if (told.phase !== phase) { listen(); }
-        phase = told.phase;
         later(pause(told));
+        stage = told.stage;
       },
       error: ({ status }) => {
         failures += 1;
@@ -176,7 +162,12 @@ require(["jhapi"], (JHAPI) => {
     });
   };
 
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) { ask(); } });
+  const askNow = () => {
+    stage = "";
+    ask();
+  };
+
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { askNow(); } });
   setInterval(tick, 1000);
   ask();
   window._jupyterhub_page_loaded = true;

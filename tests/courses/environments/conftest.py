@@ -32,6 +32,16 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextlib.contextmanager
+def umask() -> Iterator[None]:
+    """Whatever the operator's is."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextlib.contextmanager
 def a_site(release: Path) -> Iterator[Site]:
     """A course with an environment, and a folder that other accounts can enter."""
     # pytest's own folders are their owner's alone.
@@ -40,11 +50,9 @@ def a_site(release: Path) -> Iterator[Site]:
         folder.chmod(0o755)
         site = Site(folder / "course", folder / "environments", release)
         site.write(pins("dev.txt", "iniconfig"))
-        before = os.umask(0o077)  # whatever the operator's is
         try:
             yield site
         finally:
-            os.umask(before)
             # What is sealed is its owner's to remove only once it may be written.
             for place, _, _ in os.walk(folder):
                 Path(place).chmod(0o700)
@@ -53,7 +61,7 @@ def a_site(release: Path) -> Iterator[Site]:
 @pytest.fixture
 def site(release: Path) -> Iterator[Site]:
     """See `a_site`."""
-    with a_site(release) as site:
+    with a_site(release) as site, umask():
         yield site
 
 
@@ -61,7 +69,8 @@ def site(release: Path) -> Iterator[Site]:
 def template(release: Path) -> Iterator[Site]:
     """A site with its environment built, and an image."""
     with a_site(release) as site:
-        site.build(squashfs=shutil.which("mksquashfs") is not None)
+        with umask():
+            site.build(squashfs=shutil.which("mksquashfs") is not None)
         yield site
 
 

@@ -161,9 +161,9 @@ def test_a_failed_build_leaves_the_old_one_and_says_why(built: Site) -> None:
     assert "Hash mismatch for `iniconfig" in said
     # Nor may a package bring another that the file does not pin.
     built.write(pins("dev.txt", "jinja2"))
-    assert "no trusted hash was provided for: `markupsafe" in built.lesesal(
-        "build", built.course, code=1
-    )
+    said = built.lesesal("build", built.course, code=1)
+    assert "no trusted hash was provided for" in said
+    assert "markupsafe" in said
     assert (built.shelf.current(), built.files) == (good, {good, "current"})
     assert built.lesesal("verify", "optics").endswith("files are as built.\n")
 

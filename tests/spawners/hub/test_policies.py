@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from deployed import CHECKOUT
 from hubs import Hub, running_hub
@@ -35,7 +36,10 @@ def terms(user, course):
     classes = ()
     if course == "monday":
         classes = (ClassTime(time.time() - 60, time.time() + 3600, reservation="ai-monday"),)
-    return Terms(course, course.title(), ("small", "large", "long", "far"), role, classes)
+    own = ("/usr/bin/env", "COURSE=optics", "/usr/bin/python3") if course == "optics" else ()
+    refusal = "Not built yet." if course == "unbuilt" else ""
+    offers = ("small", "large", "long", "far")
+    return Terms(course, course.title(), offers, role, classes, own, refusal)
 
 def limits(person):
     most = {{"sessions": 1}} if person.role == "student" else {{"gpus": 3}}
@@ -212,3 +216,17 @@ def test_metrics_count_sessions_waits_boots_and_refusals(hub: Hub, person: str) 
         r'lesesal_launches_refused_total\{reason="limit_reached"\} [1-9]',
     ):
         assert re.search(f"^{line}", metrics, re.MULTILINE), line
+
+
+@pytest.mark.parametrize("person", ["student"], indirect=True)
+def test_a_course_has_an_interpreter_of_its_own_or_none_yet(hub: Hub, person: str) -> None:
+    refused = start(hub, person, "unbuilt", offer="small")
+    assert (refused.status_code, refused.json()["message"]) == (403, "Not built yet.")
+    with browser(hub, person) as client:
+        assert "Not built yet." in client.get(f"spawn/{person}/unbuilt").text
+    assert start(hub, person, "optics", offer="small").status_code in {201, 202}
+    job = str(hub.until_ready(person, "optics")["state"]["job_id"])
+    session = psutil.Process(int(job.partition("-")[0]))
+    stub = str(CHECKOUT / "tests" / "stub_session.py")
+    assert session.cmdline() == ["/usr/bin/python3", stub]
+    assert session.environ()["COURSE"] == "optics"

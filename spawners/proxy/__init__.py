@@ -1,0 +1,1 @@
+"""JupyterHub's proxy in Python, with room for a class."""
