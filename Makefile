@@ -35,7 +35,7 @@ slurm: $(STAMPS)/dev setup debian ## the same on a real one-machine Slurm (root)
 
 .PHONY: test
 test: setup $(STAMPS)/dev debian ## run the tests, also on a real Slurm and in a real browser
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "not slow" -n 2
 
 .PHONY: proof
 proof: setup $(STAMPS)/dev debian ## run the long proofs: killed hubs, failing clusters, refusals

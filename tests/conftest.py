@@ -1,19 +1,34 @@
 """Fixtures that several folders share."""
 
+import functools
+import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import slurm_site as sites
 from classrooms import Classroom
 from slurm_classroom import slurm_classroom as classroom_on
+from xdist.scheduler import LoadScopeScheduling
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What pytest-xdist keeps together: a file has its fixtures, all Slurms the same accounts."""
-    for item in items:
-        group = "slurm" if item.get_closest_marker("slurm") else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
+@functools.cache
+def _is_of_slurm(file: str) -> bool:
+    return bool(re.search(r"mark\.slurm|slurm_machine|slurm_site", Path(file).read_text()))
+
+
+class ByFile(LoadScopeScheduling):
+    """A file's tests share its fixtures, and all Slurms the machine's accounts."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "slurm" if _is_of_slurm(file) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """What runs beside what. (The groups of pytest-xdist 3.8 are not seen by pytest 9.2.)"""
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
