@@ -7,14 +7,19 @@ hub's token and the session's settings (spawners/unix/files.py writes them).
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import gc
+import importlib.machinery
 import logging
 import os
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from .report import NotExpectedError, report_port
 from .settings import SettingsError, read
@@ -49,9 +54,27 @@ def main() -> None:
     if settings.role == "instructor":
         threading.Thread(target=_prepare_course_directory, daemon=True).start()
 
-    from .serve import serve  # only now: it imports all of Jupyter
+    with looking_once():
+        from .serve import serve  # only now: it imports all of Jupyter
 
     serve(listener, settings, hub_version)
+
+
+@contextlib.contextmanager
+def looking_once() -> Iterator[None]:
+    """Let imports look at each file and folder once: nobody changes an environment meanwhile.
+
+    Python looks at a folder for each module that it has there, and at each module twice
+    (importlib's FileFinder and SourceFileLoader): a third of what a start asks a file system.
+    """
+    finder: Any = importlib.machinery.FileFinder.find_spec
+    names = finder.__globals__
+    stat = names["_path_stat"]
+    names["_path_stat"] = functools.cache(stat)
+    try:
+        yield
+    finally:
+        names["_path_stat"] = stat
 
 
 def _prepare_course_directory() -> None:
