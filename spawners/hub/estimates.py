@@ -45,6 +45,10 @@ class Estimates:
         self._latest[what] = now, mine
         return await asyncio.shield(mine)
 
+    def forget(self) -> None:
+        """Share nothing that was told so far: the cluster has just shown that it has changed."""
+        self._latest.clear()
+
     async def _ask(self, spec: JobSpec) -> float | None:
         async with self._room:
             return await self._cluster.expected_start(spec)

@@ -454,6 +454,8 @@ class ClusterSpawner(BatchSpawnerBase):
         except LaunchError:
             self.session.bids.remove(noted)
             self.save()
+            # Who goes back to the form at once must not read there that this would start.
+            held.clusters.estimates(bid.watched).forget()
             raise
         noted.job = bid.id
         self.save()

@@ -170,7 +170,7 @@ def test_another_offer_a_return_and_an_end(
         re.compile(f"^Your last session ended at {CLOCK}. .*cancelled")
     )
     student.look("ended")
-    page.get_by_role("button", name="Start again").click()
+    page.get_by_role("link", name="Start again").click()
     expect(page.get_by_role("heading")).to_have_text(["Start a session"])
 
 

@@ -84,6 +84,15 @@ async def test_a_refusal_is_for_the_one_who_asked() -> None:
     assert second == 2.0
 
 
+async def test_what_was_told_is_asked_again_after_the_cluster_refused() -> None:
+    cluster = Asked()
+    cluster.answer.set()
+    estimates = Estimates(cluster)  # type: ignore[arg-type]
+    told = [await estimates.of(spec("a")), await estimates.of(spec("b"))]
+    estimates.forget()
+    assert [*told, await estimates.of(spec("c"))] == [1.0, 1.0, 2.0]
+
+
 async def test_who_does_not_wait_for_the_answer_leaves_it_to_the_others() -> None:
     cluster = Asked()
     estimates = Estimates(cluster)  # type: ignore[arg-type]
