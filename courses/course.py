@@ -13,10 +13,19 @@ DEFAULT_MAX_BYTES = 20 * MB
 
 
 class Role(StrEnum):
-    """What a person is in a course."""
+    """What a person is in a course.
+
+    An assistant grades, and does not change the course.
+    """
 
     STUDENT = "student"
+    ASSISTANT = "assistant"
     INSTRUCTOR = "instructor"
+
+    @property
+    def grades(self) -> bool:
+        """Whether it is staff, which sees and grades everybody's work."""
+        return self is not Role.STUDENT
 
 
 class LateRule(StrEnum):
@@ -102,3 +111,16 @@ class Enrolment:
     course: str
     user: str
     role: Role
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, as the hub has told it.
+
+    Attributes:
+        name: the hub's name of the person.
+        operator: whether the person runs the site.
+    """
+
+    name: str
+    operator: bool = False

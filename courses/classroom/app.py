@@ -22,7 +22,7 @@ from traitlets import Integer, TraitError, Unicode, default, validate
 from traitlets.config import Application
 
 from courses.classroom import api, pages
-from courses.classroom.desk import Desk
+from courses.classroom.desks import Desks
 from courses.classroom.handlers import Shared
 from courses.classroom.sessions import Sessions
 from courses.errors import CourseError
@@ -149,7 +149,7 @@ class ClassroomApp(Application):
             lstrip_blocks=True,
         )
         shared = Shared(
-            desk=Desk(store, self.staff_max_bytes),
+            desks=Desks(store, self.staff_max_bytes),
             auth=auth,
             sessions=Sessions(auth, self.log),
             pool=ThreadPoolExecutor(_THREADS, thread_name_prefix="store"),

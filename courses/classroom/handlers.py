@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,9 +18,10 @@ import jinja2
 from jupyterhub.services.auth import HubOAuth
 from tornado.web import HTTPError, RequestHandler
 
-from courses.classroom.desk import Desk
+from courses.classroom.desks import Desks
 from courses.classroom.sessions import Sessions
 from courses.classroom.statuses import sentence_for, status_of
+from courses.course import Caller
 from courses.errors import CourseError, NotAllowed, Unavailable
 
 P = ParamSpec("P")
@@ -33,7 +34,7 @@ _CHUNK = 256 * 1024
 class Shared:
     """What the application gives to its handlers."""
 
-    desk: Desk
+    desks: Desks
     auth: HubOAuth
     sessions: Sessions
     pool: ThreadPoolExecutor
@@ -107,7 +108,7 @@ class ApiHandler(Handler):
     def check_xsrf_cookie(self) -> None:
         """Nothing to check: a page of another site cannot send the header."""
 
-    async def person(self) -> str:
+    async def person(self) -> Caller:
         """Who asks, as the hub says. Raises `NotAllowed`, `Unavailable`."""
         auth = self.shared.auth
         token = auth.get_token(self, in_cookie=False)
@@ -128,7 +129,7 @@ class ApiHandler(Handler):
         if not auth.check_scopes(auth.access_scopes, model):
             needed = max(auth.access_scopes, key=len, default="access:services")
             raise NotAllowed(f"This token may not enter the classroom: it lacks {needed}.")
-        return str(model["name"])
+        return caller(model)
 
 
 class NoSuchApi(ApiHandler):
@@ -136,6 +137,11 @@ class NoSuchApi(ApiHandler):
 
     def prepare(self) -> None:
         raise HTTPError(404)
+
+
+def caller(model: Mapping[str, Any]) -> Caller:
+    """Who asks, from the hub's model of the person; the hub's admins are the site's operators."""
+    return Caller(str(model["name"]), operator=bool(model.get("admin")))
 
 
 def hub_away() -> Unavailable:

@@ -9,9 +9,10 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 from tornado.web import stream_request_body
 
-from courses.classroom.desk import Upload
+from courses.classroom.desks import Upload
 from courses.classroom.handlers import ApiHandler
 from courses.classroom.statuses import status_of
+from courses.course import Caller
 from courses.errors import CourseError, TooLarge
 from courses.store import Incoming
 from courses.words import size
@@ -33,7 +34,7 @@ class UploadHandler(ApiHandler):
     _thrown_away = 0
     _over = False
 
-    def expect(self, user: str, *names: str) -> Upload:
+    def expect(self, who: Caller, *names: str) -> Upload:
         """What this person may send to this address; raises errors of `courses.errors`."""
         raise NotImplementedError
 
@@ -46,7 +47,7 @@ class UploadHandler(ApiHandler):
         try:
             self._upload = await self.work(self.expect, await self.person(), *self.path_args)
             self._incoming = await self.work(
-                self.shared.desk.store.blobs.incoming, self._upload.max_bytes
+                self.shared.desks.store.blobs.incoming, self._upload.max_bytes
             )
             if self._over:  # the client went away while the file was made
                 self._discard()

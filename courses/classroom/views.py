@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from courses import words
-from courses.classroom.desk import Classroom, Standing
+from courses.classroom.desks import Classroom, Standing
 from courses.course import Course, Role
 from courses.submissions import Feedback, Submission
 
@@ -146,7 +146,7 @@ def staff(room: Classroom, now: datetime, base: str) -> View:
     rows = [
         {
             "user": person.user,
-            "staff": person.role is Role.INSTRUCTOR,
+            "staff": person.role.grades,
             "cells": [
                 _cell(
                     by_cell.get((each.name, person.user), []),

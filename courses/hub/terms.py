@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from courses.environments.sessions import interpreter_of
 from courses.errors import NotFound
-from courses.store import default_url, people
+from courses.store import access, default_url
 from courses.store.courses import get_course
 from courses.store.database import connect
 from spawners.offers import ClassTime, Terms
@@ -56,7 +56,7 @@ class StoreTerms:
         """The same, in this thread."""
         try:
             with Session(self._engine) as session:
-                role = people.role_of(session, course_slug, user_name)
+                role = access.role_of(session, course_slug, user_name)
                 if role is None:
                     return None
                 course = get_course(session, course_slug)

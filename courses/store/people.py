@@ -12,6 +12,8 @@ from courses.store.audit import note
 from courses.store.base import Base, Moment
 from courses.store.courses import CourseRow, find_course, get_course
 
+ORDER = (Role.INSTRUCTOR, Role.ASSISTANT, Role.STUDENT)
+
 
 class EnrolmentRow(Base):
     """One person in one course; ``user`` is the hub's name of the person."""
@@ -40,14 +42,6 @@ def enrol(session: Session, enrolment: Enrolment, *, actor: str, at: datetime) -
     return True
 
 
-def role_of(session: Session, slug: str, user: str) -> Role | None:
-    """The person's role; ``None`` when there is no such course or the person is not in it."""
-    role = session.scalar(
-        select(EnrolmentRow.role).join(CourseRow).where(CourseRow.slug == slug).filter_by(user=user)
-    )
-    return None if role is None else Role(role)
-
-
 def courses_of(session: Session, user: str) -> list[tuple[Course, Role]]:
     """The person's courses, by title."""
     found = session.execute(
@@ -60,9 +54,9 @@ def courses_of(session: Session, user: str) -> list[tuple[Course, Role]]:
 
 
 def people(session: Session, slug: str) -> list[Enrolment]:
-    """All people of a course: instructors first, then by name."""
+    """All people of a course: instructors first, then assistants, then by name."""
     rows = session.execute(
         select(EnrolmentRow.user, EnrolmentRow.role).join(CourseRow).where(CourseRow.slug == slug)
     )
     found = [Enrolment(slug, user, Role(role)) for user, role in rows]
-    return sorted(found, key=lambda each: (each.role is not Role.INSTRUCTOR, each.user))
+    return sorted(found, key=lambda each: (ORDER.index(each.role), each.user))

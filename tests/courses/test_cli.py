@@ -13,7 +13,7 @@ from classroom_kit import course, put
 
 from courses.course import Role
 from courses.machine import serve
-from courses.store import Store, people
+from courses.store import Store, access
 
 COURSE = """slug = "optics"
 title = "Optics"
@@ -87,7 +87,7 @@ def test_sync_and_enrol(folder: Path, tmp_path: Path) -> None:
     assert lesesal(*enrol, "instructor") == "kari is now instructor in optics\n"
     store = Store.of_home(home)
     with store.reading() as session:
-        assert people.role_of(session, "optics", "kari") is Role.INSTRUCTOR
+        assert access.role_of(session, "optics", "kari") is Role.INSTRUCTOR
     store.close()
 
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from classroom_kit import course, enrol, put, zipped
 
-from courses.classroom import pages
+from courses.classroom.pages import base
 
 if TYPE_CHECKING:
     from conftest import Classroom
@@ -72,7 +72,7 @@ def test_my_courses(ben: httpx.Client, slug: str, submission: str) -> None:
     page = ben.get("")
     assert page.status_code == 200
     (nonce,) = re.findall('<script[^>]* nonce="([^"]+)"', page.text)
-    policy = pages._PAGE_POLICY.format(nonce=nonce)
+    policy = base._PAGE_POLICY.format(nonce=nonce)
     assert page.headers["Content-Security-Policy"] == policy
     assert ben.get("").headers["Content-Security-Policy"] != policy
     assert page.headers["X-Content-Type-Options"] == "nosniff"

@@ -16,7 +16,7 @@ from courses.errors import SetupError
 from courses.grading import sync
 from courses.machine import serve
 from courses.machine.ports import Ports
-from courses.store import Store, people, releases
+from courses.store import Store, access, releases
 
 TOML = """slug = "demo"
 title = "Demo"
@@ -61,8 +61,8 @@ def test_first_and_second_start(demo: Path, tmp_path: Path) -> None:
     assert (second.changes, second.accounts, len(said)) == ((), first.accounts, 1)
     store = Store.of_home(home)
     with store.reading() as session:
-        assert people.role_of(session, "demo", "instructor") is Role.INSTRUCTOR
-        assert people.role_of(session, "demo", "student3") is Role.STUDENT
+        assert access.role_of(session, "demo", "instructor") is Role.INSTRUCTOR
+        assert access.role_of(session, "demo", "student3") is Role.STUDENT
     store.close()
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import inspect, text
 
 from courses.course import Assignment, Role
 from courses.errors import Busy, NotFound
-from courses.store import Blob, Store, migrations, people, releases, submissions
+from courses.store import Blob, Store, access, migrations, people, releases, submissions
 from courses.store import database as database_module
 from courses.store.audit import changes
 from courses.store.courses import find_assignment, get_course
@@ -136,14 +136,14 @@ def test_enrolment(store: Store) -> None:
     put(store, course())
     enrol(store, "optics", ben="student", ada="instructor")
     with store.reading() as session:
-        assert people.role_of(session, "optics", "ben") is Role.STUDENT
-        assert people.role_of(session, "optics", "dan") is None
-        assert people.role_of(session, "nope", "ben") is None
+        assert access.role_of(session, "optics", "ben") is Role.STUDENT
+        assert access.role_of(session, "optics", "dan") is None
+        assert access.role_of(session, "nope", "ben") is None
         assert [each.user for each in people.people(session, "optics")] == ["ada", "ben"]
         assert people.courses_of(session, "ada") == [(course(), Role.INSTRUCTOR)]
     enrol(store, "optics", ben="instructor")
     with store.reading() as session:
-        assert people.role_of(session, "optics", "ben") is Role.INSTRUCTOR
+        assert access.role_of(session, "optics", "ben") is Role.INSTRUCTOR
 
 
 def test_a_receipt_keeps_the_deadline_it_was_under(store: Store) -> None:

@@ -1,0 +1,14 @@
+"""The exchange API: docs/exchange-api.md, row by row."""
+
+from __future__ import annotations
+
+from courses.classroom.api import courses, feedback, handins, health, releases
+from courses.classroom.handlers import Handler, NoSuchApi
+
+PARTS = (health, courses, releases, handins, feedback)
+
+
+def routes() -> dict[str, type[Handler]]:
+    """The API's addresses, below the service's prefix."""
+    found = {f"api/{path}": handler for part in PARTS for path, handler in part.routes().items()}
+    return {**found, "api(?:/.*)?": NoSuchApi}

@@ -1,0 +1,61 @@
+"""Submissions and their receipts."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from courses.classroom.api.base import JsonHandler
+from courses.classroom.desks import Upload
+from courses.classroom.handlers import ApiHandler, Handler
+from courses.classroom.uploads import UploadHandler
+from courses.course import Caller
+from courses.submissions import Receipt, Submission, iso, receipt_json
+
+
+def submission_json(submission: Submission) -> dict[str, object]:
+    """A submission in its owner's list."""
+    feedback = submission.feedback
+    return {
+        "id": submission.receipt.id,
+        "timestamp": iso(submission.receipt.timestamp),
+        "on_time": submission.receipt.on_time,
+        "feedback": iso(feedback.released) if feedback else None,
+        "score": feedback.score if feedback else None,
+        "max_score": feedback.max_score if feedback else None,
+    }
+
+
+class Submissions(UploadHandler, JsonHandler):
+    def expect(self, who: Caller, *names: str) -> Upload:
+        return self.shared.desks.handins.submit(who, *names)
+
+    async def post(self, slug: str, name: str) -> None:
+        self.finish(receipt_json(cast(Receipt, await self.receive())))
+
+    async def get(self, slug: str, name: str) -> None:
+        who = await self.person()
+        found = await self.work(self.shared.desks.handins.all, who, slug, name)
+        self.write_json([{**submission_json(each), "user": each.receipt.user} for each in found])
+
+
+class Archive(ApiHandler):
+    async def get(self, slug: str, submission_id: str) -> None:
+        who = await self.person()
+        path = await self.work(self.shared.desks.handins.archive, who, slug, submission_id)
+        await self.send_file(path, f"{submission_id}.zip")
+
+
+class ReceiptOf(ApiHandler):
+    async def get(self, slug: str, submission_id: str) -> None:
+        who = await self.person()
+        found = await self.work(self.shared.desks.handins.one, who, slug, submission_id)
+        self.finish(receipt_json(found.receipt))
+
+
+def routes() -> dict[str, type[Handler]]:
+    """Addresses below the API's."""
+    return {
+        r"courses/([^/]+)/assignments/([^/]+)/submissions": Submissions,
+        r"courses/([^/]+)/submissions/([^/]+)": Archive,
+        r"courses/([^/]+)/submissions/([^/]+)/receipt": ReceiptOf,
+    }

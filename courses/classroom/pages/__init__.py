@@ -1,0 +1,17 @@
+"""The pages, a file for each kind."""
+
+from __future__ import annotations
+
+from courses.classroom.handlers import Handler
+from courses.classroom.pages import course, feedback, home, receipts, sessions
+from courses.classroom.pages.base import Callback, NoSuchPage
+
+__all__ = ["NoSuchPage", "routes"]
+
+PARTS = (home, course, sessions, receipts, feedback)
+
+
+def routes() -> dict[str, type[Handler]]:
+    """The pages' addresses, below the service's prefix."""
+    found = {path: handler for part in PARTS for path, handler in part.routes().items()}
+    return {"oauth_callback": Callback, **found}

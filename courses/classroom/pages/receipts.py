@@ -1,0 +1,62 @@
+"""One submission: its receipt, and what was submitted."""
+
+from __future__ import annotations
+
+from tornado.web import authenticated
+
+from courses.classroom import views
+from courses.classroom.handlers import Handler
+from courses.classroom.pages.base import PersonalPage
+from courses.course import Course
+from courses.submissions import Submission, receipt_json
+
+SUBMISSION = "courses/([^/]+)/submissions/([^/]+)"
+
+
+class SubmissionPage(PersonalPage):
+    """What is shown of one submission; subclasses say what."""
+
+    async def look(
+        self, slug: str, submission_id: str
+    ) -> tuple[Course, Submission, dict[str, object]]:
+        look = self.shared.desks.handins.with_course
+        course, submission = await self.work(look, self.who, slug, submission_id)
+        values: dict[str, object] = {
+            "course": course,
+            "back": self.base(slug),
+            "address": f"{self.base(slug)}/submissions/{submission_id}",
+            "zone": views.zone_words(course),
+        }
+        return course, submission, values
+
+
+class ReceiptPage(SubmissionPage):
+    @authenticated
+    async def get(self, slug: str, submission_id: str) -> None:
+        course, submission, values = await self.look(slug, submission_id)
+        self.show("receipt.html", **values, **views.receipt(submission, course))
+
+
+class ReceiptFile(SubmissionPage):
+    @authenticated
+    async def get(self, slug: str, submission_id: str) -> None:
+        _, submission, _ = await self.look(slug, submission_id)
+        name = f"receipt-{slug}-{submission_id}.json"
+        self.set_header("Content-Disposition", f'attachment; filename="{name}"')
+        self.finish(receipt_json(submission.receipt))
+
+
+class ArchiveFile(SubmissionPage):
+    @authenticated
+    async def get(self, slug: str, submission_id: str) -> None:
+        path = await self.work(self.shared.desks.handins.archive, self.who, slug, submission_id)
+        await self.send_file(path, f"{slug}-{submission_id}.zip")
+
+
+def routes() -> dict[str, type[Handler]]:
+    """Addresses below the service's prefix."""
+    return {
+        SUBMISSION: ReceiptPage,
+        rf"{SUBMISSION}/receipt\.json": ReceiptFile,
+        rf"{SUBMISSION}/archive\.zip": ArchiveFile,
+    }
