@@ -21,6 +21,7 @@ from tornado.web import StaticFileHandler
 from traitlets import Integer, TraitError, Unicode, default, validate
 from traitlets.config import Application
 
+from courses import language
 from courses.classroom import api, pages
 from courses.classroom.desks import Desks
 from courses.classroom.handlers import Shared
@@ -148,6 +149,7 @@ class ClassroomApp(Application):
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        templates.globals.update(_=language.gettext, ngettext=language.ngettext)
         shared = Shared(
             desks=Desks(store, self.staff_max_bytes),
             auth=auth,

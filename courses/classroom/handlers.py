@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ import jinja2
 from jupyterhub.services.auth import HubOAuth
 from tornado.web import HTTPError, RequestHandler
 
+from courses import language
 from courses.classroom.desks import Desks
 from courses.classroom.sessions import Sessions
 from courses.classroom.statuses import sentence_for, status_of
@@ -27,6 +29,7 @@ from courses.errors import CourseError, NotAllowed, Unavailable
 P = ParamSpec("P")
 T = TypeVar("T")
 
+LANGUAGE_COOKIE = "lesesal-language"
 _CHUNK = 256 * 1024
 
 
@@ -49,6 +52,8 @@ class Handler(RequestHandler):
 
     def initialize(self, shared: Shared) -> None:
         self.shared = shared
+        accept = self.request.headers.get("Accept-Language", "")
+        language.set_current(language.choose(self.get_cookie(LANGUAGE_COOKIE, "") or "", accept))
 
     def set_default_headers(self) -> None:
         self.set_header("X-Content-Type-Options", "nosniff")
@@ -58,6 +63,8 @@ class Handler(RequestHandler):
     async def work(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what blocks in a worker thread."""
         loop = asyncio.get_running_loop()
+        # The language of the request goes along.
+        call = partial(contextvars.copy_context().run, call)
         return await loop.run_in_executor(self.shared.pool, partial(call, *args, **kwargs))
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:

@@ -1,0 +1,10 @@
+"""What is handed in is kept file by file; receipts are signed."""
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass

@@ -1,0 +1,10 @@
+"""The audit says what was before and after; announcements and complaints."""
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
