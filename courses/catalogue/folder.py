@@ -11,10 +11,12 @@ from pydantic import ValidationError
 
 from courses.catalogue import lines, requirements
 from courses.catalogue.model import CourseModel, sentence
-from courses.course import Course
+from courses.course import Course, LateRule
 from courses.errors import CatalogueError
 
 FILE = "course.toml"
+# Folders that Jupyter and Python make beside the sources.
+IGNORED = frozenset({".ipynb_checkpoints", "__pycache__"})
 
 
 def load(folder: Path) -> Course:
@@ -38,20 +40,23 @@ def load(folder: Path) -> Course:
     if course.environment:
         environment, bad = requirements.read(folder, course.environment)
         course = replace(course, environment=environment)
-    if problems := [*_duplicates(text, course), *_sources(folder, course), *bad]:
-        raise CatalogueError(problems)
+    bad = [*_duplicates(text, course), *_late(text, course), *_sources(folder, course), *bad]
+    if bad:
+        raise CatalogueError(bad)
     return course
 
 
 def digest(folder: Path) -> str:
     """A digest of everything that makes the course.
 
-    That is ``course.toml``, its requirements file and all files in ``source/``. The same files give
-    the same digest, wherever they are and whenever they were written.
+    That is ``course.toml``, its requirements file and the assignments' files in ``source/``. The
+    same files give the same digest, wherever they are and whenever they were written.
     """
     total = hashlib.sha256()
-    files = [folder / FILE, *sorted(p for p in (folder / "source").rglob("*") if p.is_file())]
     course = load(folder)
+    files = [folder / FILE]
+    for each in sorted(course.assignments, key=lambda each: each.name):
+        files += files_of(folder, each.name)
     if course.environment:
         files.append(folder / course.environment.requirements)
     for path in files:
@@ -59,6 +64,12 @@ def digest(folder: Path) -> str:
         content = hashlib.sha256(path.read_bytes()).digest()
         total.update(len(name).to_bytes(4, "big") + name + content)
     return total.hexdigest()
+
+
+def files_of(folder: Path, assignment: str) -> list[Path]:
+    """The files of an assignment that make the course, sorted; not what editors leave beside."""
+    found = (path for path in (folder / "source" / assignment).rglob("*") if path.is_file())
+    return sorted(path for path in found if not IGNORED.intersection(path.parts))
 
 
 def _text(folder: Path) -> str:
@@ -98,6 +109,20 @@ def _duplicates(text: str, course: Course) -> list[str]:
             what = f"{assignment.name!r} is there already. Give each assignment its own name."
             problems.append(_problem(lines.line_of(text, where), where, what))
         seen.add(assignment.name)
+    return problems
+
+
+def _late(text: str, course: Course) -> list[str]:
+    problems = []
+    for index, each in enumerate(course.assignments):
+        if each.late is LateRule.PENALTY and not each.penalty_per_day:
+            what = "needs penalty_per_day too, the share of the points that a day costs, like 0.1."
+        elif each.penalty_per_day and each.late is not LateRule.PENALTY:
+            what = 'has a penalty_per_day, which needs late = "penalty".'
+        else:
+            continue
+        where = ("assignments", index, "late")
+        problems.append(_problem(lines.line_of(text, where), where, what))
     return problems
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from courses.catalogue.folder import IGNORED
 from courses.course import Course
 from courses.errors import GenerateError
 
@@ -41,7 +42,7 @@ def generate(course: Course, source: Path, target: Path) -> None:
         shutil.copytree(
             source / "source" / assignment.name,
             target / "source" / assignment.name,
-            ignore=shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__"),
+            ignore=shutil.ignore_patterns(*IGNORED),
         )
     problems = _child(course, target)
     if problems:

@@ -13,11 +13,11 @@ import pytest
 
 from courses import archives
 from courses.archives import Limits
-from courses.errors import GenerateError
+from courses.errors import GenerateError, Outdated
 from courses.grading.generate import explain
-from courses.grading.sync import sync
+from courses.grading.sync import compare, sync
 from courses.store import Store, releases
-from courses.store.courses import find_course
+from courses.store.courses import Source, find_course, source_of
 
 PS1 = Path(nbgrader.__file__).parent / "docs" / "source" / "user_guide" / "source" / "ps1"
 TOML = """slug = "ps"
@@ -67,9 +67,31 @@ def test_the_whole_way(store: Store, folder: Path, tmp_path: Path) -> None:
     assert sync(store, folder, actor="ada", release=True).changes == ()
 
     (folder / "course.toml").write_text(TOML.replace("11-27", "12-04"))
-    assert sync(store, folder, actor="ada", release=True).changes == (
-        *("content of ps changed", "assignment ps1 changed"),
+    notes = folder / "source" / "ps1" / "notes.txt"
+    notes.write_text("New.")
+    (folder / "source" / "ps1" / ".ipynb_checkpoints").mkdir()
+    (folder / "source" / "ps1" / ".ipynb_checkpoints" / "old.ipynb").write_text("{}")
+    found = compare(store, folder)
+    assert found.changes == (
+        "assignment ps1 is due on Friday 4 December 2026, 22:59 now",
+        "file source/ps1/notes.txt is new",
     )
+    notes.write_text("New since.")
+    with pytest.raises(Outdated):
+        sync(store, folder, actor="ada", expected=found.content)
+    found = compare(store, folder)
+    done = sync(store, folder, actor="ada", release=True, expected=found.content)
+    assert done.changes == (
+        "assignment ps1 is due on Friday 4 December 2026, 22:59 now",
+        "assignment ps1 is released",
+        "file source/ps1/notes.txt is new",
+    )
+    assert compare(store, folder).changes == ()
+    with store.reading() as session:
+        assert source_of(session, "ps") == Source(
+            found.content, find_course(session, "ps").directory, str(folder)
+        )
+        released = releases.releases(session, "ps")["ps1"]
 
     broken = folder / "source" / "ps1" / "problem2.ipynb"
     notebook = nbformat.read(broken, as_version=4)
