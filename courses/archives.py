@@ -10,7 +10,9 @@ An archive is accepted when all of this holds:
 - no two names are equal, also not after ignoring case and Unicode's ways to write the same letter,
   and no file has the name of a folder;
 - it has at least one file, and no more files and bytes than the `Limits`. Bytes are counted as they
-  come out, whatever the headers say.
+  come out, whatever the headers say;
+- its files are of the kinds that the `Limits` name. A zip's list of files is at its end, so this is
+  known only when all of it is there.
 """
 
 from __future__ import annotations
@@ -23,13 +25,15 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from courses.course import DEFAULT_MAX_FILES
 from courses.errors import BadArchive, TooLarge
+from courses.language import gettext as _
 from courses.submissions import PackedFile
 from courses.words import size
 
@@ -51,10 +55,14 @@ _BYTES_PER_ENTRY = 46 + _MAX_NAME + 256
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that an archive may hold: ``bytes`` unpacked, all files together."""
+    """The most that an archive may hold: ``bytes`` unpacked, all files together.
+
+    ``kinds`` are the endings that a file's name may have, ``(".ipynb", ".py")``; empty for any.
+    """
 
     bytes: int
-    files: int = 2000
+    files: int = DEFAULT_MAX_FILES
+    kinds: tuple[str, ...] = ()
 
 
 def check_name(name: str) -> str:
@@ -62,41 +70,47 @@ def check_name(name: str) -> str:
     plain = name.removesuffix("/")
     problem = _problem(plain)
     if problem:
-        raise BadArchive(f"The archive has a file named {name!r}, {problem}. Rename it.")
+        raise BadArchive(
+            _(
+                "The archive has a file named {name!r}, {problem}. Rename it.",
+                name=name,
+                problem=problem,
+            )
+        )
     return plain
 
 
 def _problem(name: str) -> str:
     if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in name):
-        return "with a control character"
+        return _("with a control character")
     if any(char in _DIRECTION for char in name):
-        return "with a character that changes the direction of text"
+        return _("with a character that changes the direction of text")
     if "\\" in name:
-        return "with a backslash"
+        return _("with a backslash")
     if name.startswith("/") or (name[1:2] == ":" and name[0].isalpha()):
-        return "which is not a relative path"
+        return _("which is not a relative path")
     parts = name.split("/")
     if any(part in ("", ".", "..") for part in parts):
-        return "which could leave its folder"
+        return _("which could leave its folder")
     if len(name.encode()) > _MAX_NAME or any(len(p.encode()) > _MAX_COMPONENT for p in parts):
-        return "which is too long"
+        return _("which is too long")
     return ""
 
 
 def inspect(source: Path, limits: Limits) -> tuple[PackedFile, ...]:
-    """Read the whole archive at ``source`` and return its files, in its order.
+    """Read the whole archive at ``source`` and return its files, by path.
 
     Raises `BadArchive` or `TooLarge`; leaves nothing behind either way.
     """
     files = []
-    with _reading(source, limits) as members:
+    with reading(source, limits) as members:
         for name, content in members:
             digest, count = hashlib.sha256(), 0
             for chunk in content:
                 digest.update(chunk)
                 count += len(chunk)
             files.append(PackedFile(name, count, digest.hexdigest()))
-    return tuple(files)
+    return tuple(sorted(files, key=lambda file: file.path.encode()))
 
 
 def extract(source: Path, target: Path, limits: Limits) -> tuple[Path, ...]:
@@ -107,7 +121,7 @@ def extract(source: Path, target: Path, limits: Limits) -> tuple[Path, ...]:
     """
     target.mkdir(mode=0o700, parents=True)
     paths = []
-    with _reading(source, limits) as members:
+    with reading(source, limits) as members:
         for name, content in members:
             path = target / name
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -128,6 +142,23 @@ def read(source: Path, name: str, limit: int) -> bytes:
         return member.read(limit)
 
 
+def write(target: IO[bytes], files: Iterable[tuple[str, Path]]) -> None:
+    """Write files of these names, and with the content at these paths, as an archive.
+
+    The same names and contents give the same bytes, everywhere: they are stored as they are, in the
+    order of their names' bytes. Raises `FileNotFoundError` for content that is not there.
+    """
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, path in sorted(files, key=lambda file: file[0].encode()):
+            info = zipfile.ZipInfo(name)
+            info.create_system = 3  # Unix, wherever this runs
+            info.external_attr = (stat.S_IFREG | 0o644) << 16
+            info.file_size = path.stat().st_size  # for zipfile to choose zip64 where it must
+            with path.open("rb") as inside, archive.open(info, "w") as out:
+                while chunk := inside.read(_CHUNK):
+                    out.write(chunk)
+
+
 def pack(folder: Path, target: Path) -> None:
     """Write all files below ``folder`` to a new archive ``target``; the same files, the same bytes.
 
@@ -140,7 +171,9 @@ def pack(folder: Path, target: Path) -> None:
             if stat.S_ISDIR(mode):
                 continue
             if not stat.S_ISREG(mode):
-                raise BadArchive(f"{name} is not a regular file. Put a copy of the file there.")
+                raise BadArchive(
+                    _("{name} is not a regular file. Put a copy of the file there.", name=name)
+                )
             info = zipfile.ZipInfo(check_name(name))
             info.external_attr = (stat.S_IFREG | 0o644) << 16
             info.compress_type = zipfile.ZIP_DEFLATED
@@ -150,18 +183,23 @@ def pack(folder: Path, target: Path) -> None:
 
 
 @contextmanager
-def _reading(source: Path, limits: Limits) -> Iterator[Iterator[tuple[str, Iterator[bytes]]]]:
-    """The checked members with their content; every chunk counts against the limits."""
+def reading(source: Path, limits: Limits) -> Iterator[Iterator[tuple[str, Iterator[bytes]]]]:
+    """The checked files of an archive with their content; every chunk counts against the limits.
+
+    A file whose content is not asked for is not unpacked. Raises `BadArchive` and `TooLarge`.
+    """
     try:
         with source.open("rb") as file:
             _check_list_size(file, limits)
             with zipfile.ZipFile(file) as archive:
                 yield _members(archive, limits)
     except _UNREADABLE as error:
-        raise BadArchive("The archive is damaged and cannot be read. Send it again.") from error
+        raise BadArchive(_("The archive is damaged and cannot be read. Send it again.")) from error
     except OSError as error:
         if error.errno == errno.EINVAL:  # an offset in the archive that is before its begin
-            raise BadArchive("The archive is damaged and cannot be read. Send it again.") from error
+            raise BadArchive(
+                _("The archive is damaged and cannot be read. Send it again.")
+            ) from error
         raise
 
 
@@ -176,8 +214,11 @@ def _members(archive: zipfile.ZipFile, limits: Limits) -> Iterator[tuple[str, It
                 left -= len(chunk)
                 if left < 0:
                     raise TooLarge(
-                        f"The archive's files are larger than {size(limits.bytes)} together. "
-                        "Take out what is not needed."
+                        _(
+                            "The archive's files are larger than {limit} together. "
+                            "Take out what is not needed.",
+                            limit=size(limits.bytes),
+                        )
                     )
                 yield chunk
 
@@ -194,40 +235,74 @@ def _check_list(infos: list[zipfile.ZipInfo], limits: Limits) -> list[zipfile.Zi
         folded = [_fold(part) for part in name.split("/")]
         for depth in range(1, len(folded)):
             if kinds.setdefault("/".join(folded[:depth]), "folder") != "folder":
-                raise BadArchive(f"The archive has a file and a folder of one name, {name!r}.")
+                raise BadArchive(
+                    _("The archive has a file and a folder of one name, {name!r}.", name=name)
+                )
         kind = "folder" if info.is_dir() else "file"
         known = kinds.setdefault("/".join(folded), "")
         if known and (known, kind) != ("folder", "folder"):
-            raise BadArchive(f"The archive has two files of one name, {name!r}. Rename one.")
+            raise BadArchive(
+                _("The archive has two files of one name, {name!r}. Rename one.", name=name)
+            )
         kinds["/".join(folded)] = kind
         if kind == "file":
             files.append(info)
+    _check_endings(files, limits)
     if not files:
-        raise BadArchive("The archive has no files. Save your work and try again.")
+        raise BadArchive(_("The archive has no files. Save your work and try again."))
     if len(files) > limits.files:
         raise TooLarge(
-            f"The archive has {len(files)} files; {limits.files} are allowed. "
-            "Take out what is not needed."
+            _(
+                "The archive has {count} files; {most} are allowed. Take out what is not needed.",
+                count=len(files),
+                most=limits.files,
+            )
         )
     return files
+
+
+def _check_endings(files: list[zipfile.ZipInfo], limits: Limits) -> None:
+    endings = tuple(kind.casefold() for kind in limits.kinds)
+    for info in files if endings else ():
+        if not info.filename.casefold().endswith(endings):
+            raise BadArchive(
+                _(
+                    "The archive has a file named {name!r}; only {kinds} are taken here. "
+                    "Take it out.",
+                    name=info.filename,
+                    kinds=", ".join(limits.kinds),
+                )
+            )
 
 
 def _check_kind(info: zipfile.ZipInfo, name: str) -> None:
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind == stat.S_IFLNK:
         raise BadArchive(
-            f"The archive has a symbolic link, {name!r}. Put a copy of the file there."
+            _(
+                "The archive has a symbolic link, {name!r}. Put a copy of the file there.",
+                name=name,
+            )
         )
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or (kind == stat.S_IFDIR) > info.is_dir():
-        raise BadArchive(f"The archive has something that is not a regular file, {name!r}.")
+        raise BadArchive(
+            _("The archive has something that is not a regular file, {name!r}.", name=name)
+        )
     if info.is_dir() and info.file_size:
-        raise BadArchive(f"The archive has a folder with content of its own, {name!r}.")
+        raise BadArchive(
+            _("The archive has a folder with content of its own, {name!r}.", name=name)
+        )
     if info.flag_bits & 0x1:
         raise BadArchive(
-            f"The archive has an encrypted file, {name!r}. Pack it without a password."
+            _(
+                "The archive has an encrypted file, {name!r}. Pack it without a password.",
+                name=name,
+            )
         )
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise BadArchive(f"The archive packs {name!r} in a way that is not accepted. Use deflate.")
+        raise BadArchive(
+            _("The archive packs {name!r} in a way that is not accepted. Use deflate.", name=name)
+        )
 
 
 def _fold(part: str) -> str:
@@ -245,13 +320,15 @@ def _check_list_size(file: IO[bytes], limits: Limits) -> None:
     if at < 0 or tail[at : at + 4] != _END_RECORD or tail[-2:] != b"\0\0":
         at = tail.rfind(_END_RECORD)
     if at < 0:
-        raise BadArchive("The archive is not a zip file. Send it again.")
+        raise BadArchive(_("The archive is not a zip file. Send it again."))
     if tail[at - 20 : at - 16] == b"PK\x06\x07" and at >= 20:
-        raise BadArchive("The archive is a zip64 file, which is only needed above 4 GB.")
+        raise BadArchive(_("The archive is a zip64 file, which is only needed above 4 GB."))
     listed = int.from_bytes(tail[at + 12 : at + 16], "little")
     if listed > limits.files * _BYTES_PER_ENTRY:
         raise TooLarge(
-            f"The archive has too many files; {limits.files} are allowed. "
-            "Take out what is not needed."
+            _(
+                "The archive has too many files; {most} are allowed. Take out what is not needed.",
+                most=limits.files,
+            )
         )
     file.seek(0)

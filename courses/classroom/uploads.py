@@ -14,12 +14,13 @@ from courses.classroom.handlers import ApiHandler
 from courses.classroom.statuses import status_of
 from courses.course import Caller
 from courses.errors import CourseError, TooLarge
+from courses.language import gettext as _
 from courses.store import Incoming
 from courses.words import size
 
 # A refused upload up to this size is read to its end and thrown away, because a client that is
 # still sending may lose our answer when we close (RFC 9112, 9.6). What is larger is cut.
-_READ_ANYWAY = 32_000_000
+_READ_ANYWAY = 8_000_000
 _SECONDS_TO_SEE_WHY = 1.0
 _NO_LIMIT = 1 << 62  # ours is counted in data_received; tornado's would answer without a sentence
 
@@ -53,7 +54,12 @@ class UploadHandler(ApiHandler):
                 self._discard()
             if self._announced() > self._upload.max_bytes:
                 limit = size(self._upload.max_bytes)
-                raise TooLarge(f"The archive is larger than {limit}. Take out what is not needed.")
+                raise TooLarge(
+                    _(
+                        "The archive is larger than {limit}. Take out what is not needed.",
+                        limit=limit,
+                    )
+                )
         except CourseError as error:
             self._refusal = error
             if self._announced() > _READ_ANYWAY:

@@ -1,4 +1,4 @@
-"""Archives on disk, under the SHA-256 of what is in them.
+"""Archives and files on disk, under the SHA-256 of what is in them.
 
 ``blobs/ab/cdef…`` is complete or absent: it is written beside its place, in ``blobs/incoming``,
 forced to disk, and only then named. Whoever holds a `Blob` may acknowledge it.
@@ -13,13 +13,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from courses.errors import NoSpace, TooLarge
+from courses.language import gettext as _
 from courses.words import size
 
 # A file in ``incoming`` that nobody has touched for this long belongs to a process that is gone.
@@ -28,7 +29,7 @@ _FORGOTTEN_SECONDS = 24 * 3600
 
 @dataclass(frozen=True)
 class Blob:
-    """A stored archive: its digest, 64 hex digits, and its size."""
+    """What is stored: its digest, 64 hex digits, and its size."""
 
     sha256: str
     bytes: int
@@ -48,6 +49,41 @@ class BlobStore:
         """Where a blob is, or would be."""
         return self.root / sha256[:2] / sha256[2:]
 
+    def touch(self, sha256: str) -> bool:
+        """Whether a blob is there, to be named by a row: it is durable, and no litter for a day."""
+        place = self.path(sha256)
+        try:
+            os.utime(place)
+        except FileNotFoundError:
+            return False
+        sync_folder(place.parent)  # another thread may have named it, and not done this yet
+        return True
+
+    def all(self) -> Iterator[tuple[str, os.stat_result]]:
+        """All blobs, in no order: digest, and what the file system says."""
+        for path in self.root.glob("[0-9a-f][0-9a-f]/*"):
+            with suppress(FileNotFoundError):  # removed since
+                yield path.parent.name + path.name, path.stat()
+
+    def remove_old(self, sha256: str) -> bool:
+        """Remove a blob that no row names, unless it was written or touched within a day.
+
+        It is first put aside: what a row is about to name was touched before that, and is put back,
+        or is missed after that and written again.
+        """
+        place, aside = self.path(sha256), self.incoming_folder / sha256
+        try:
+            if not forgotten(place.stat()):
+                return False
+            place.rename(aside)
+            if not forgotten(aside.stat()):
+                aside.rename(place)
+                return False
+        except FileNotFoundError:
+            return False
+        aside.unlink()
+        return True
+
     def incoming(self, limit: int) -> Incoming:
         """A new blob that may grow to ``limit`` bytes. Raises `NoSpace`."""
         return Incoming(self, limit)
@@ -62,7 +98,7 @@ class BlobStore:
     def _sweep(self) -> None:
         for path in self.incoming_folder.iterdir():
             try:
-                if path.stat().st_mtime < time.time() - _FORGOTTEN_SECONDS:
+                if forgotten(path.stat()):
                     path.unlink()
             except FileNotFoundError:  # its own process was quicker
                 continue
@@ -94,7 +130,10 @@ class Incoming:
         """
         if self._bytes + len(chunk) > self._limit:
             raise TooLarge(
-                f"The archive is larger than {size(self._limit)}. Take out what is not needed."
+                _(
+                    "The archive is larger than {limit}. Take out what is not needed.",
+                    limit=size(self._limit),
+                )
             )
         with self._lock, no_space():
             rest = memoryview(chunk)
@@ -114,9 +153,9 @@ class Incoming:
             os.fsync(self._file.fileno())
             if not place.parent.is_dir():
                 place.parent.mkdir(mode=0o700, exist_ok=True)
-                _sync_folder(self._store.root)
+                sync_folder(self._store.root)
             self.path.rename(place)
-            _sync_folder(place.parent)
+            sync_folder(place.parent)
         return blob
 
     def discard(self) -> None:
@@ -148,7 +187,12 @@ def no_space() -> Iterator[None]:
         raise
 
 
-def _sync_folder(folder: Path) -> None:
+def forgotten(state: os.stat_result) -> bool:
+    """Whether nobody has written or touched it for a day."""
+    return state.st_mtime < time.time() - _FORGOTTEN_SECONDS
+
+
+def sync_folder(folder: Path) -> None:
     """A new name is only durable when its folder is (fsync(2))."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

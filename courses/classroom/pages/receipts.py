@@ -8,7 +8,7 @@ from courses.classroom import views
 from courses.classroom.handlers import Handler
 from courses.classroom.pages.base import PersonalPage
 from courses.course import Course
-from courses.submissions import Submission, receipt_json
+from courses.submissions import Submission
 
 SUBMISSION = "courses/([^/]+)/submissions/([^/]+)"
 
@@ -40,17 +40,28 @@ class ReceiptPage(SubmissionPage):
 class ReceiptFile(SubmissionPage):
     @authenticated
     async def get(self, slug: str, submission_id: str) -> None:
-        _, submission, _ = await self.look(slug, submission_id)
+        _course, submission, _values = await self.look(slug, submission_id)
         name = f"receipt-{slug}-{submission_id}.json"
         self.set_header("Content-Disposition", f'attachment; filename="{name}"')
-        self.finish(receipt_json(submission.receipt))
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.finish(submission.signed)
 
 
 class ArchiveFile(SubmissionPage):
     @authenticated
     async def get(self, slug: str, submission_id: str) -> None:
-        path = await self.work(self.shared.desks.handins.archive, self.who, slug, submission_id)
-        await self.send_file(path, f"{slug}-{submission_id}.zip")
+        archive = await self.work(self.shared.desks.handins.archive, self.who, slug, submission_id)
+        await self.send_file(archive, f"{slug}-{submission_id}.zip")
+
+
+class Choice(PersonalPage):
+    @authenticated
+    async def post(self, slug: str, submission_id: str) -> None:
+        desk = self.shared.desks.handins
+        last = self.get_body_argument("grade", "this") == "last"
+        choose = desk.choose_last if last else desk.choose
+        await self.work(choose, self.who, slug, submission_id)
+        self.redirect(self.base(slug), status=303)
 
 
 def routes() -> dict[str, type[Handler]]:
@@ -58,5 +69,6 @@ def routes() -> dict[str, type[Handler]]:
     return {
         SUBMISSION: ReceiptPage,
         rf"{SUBMISSION}/receipt\.json": ReceiptFile,
+        rf"{SUBMISSION}/choice": Choice,
         rf"{SUBMISSION}/archive\.zip": ArchiveFile,
     }

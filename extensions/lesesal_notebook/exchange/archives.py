@@ -16,7 +16,7 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from .errors import ArchiveError
@@ -28,11 +28,14 @@ Ignore = Callable[[str, list[str]], Sequence[str]]
 
 @dataclasses.dataclass(frozen=True)
 class Packed:
-    """What went into an archive: names with `/`, the archive's size in bytes and its digest."""
+    """What went into an archive: names with `/`, the archive's size in bytes, and its content.
+
+    The content is the SHA-256 of what `sha256sum` prints for the files by name, as in a receipt.
+    """
 
     names: tuple[str, ...]
     size: int
-    sha256: str
+    content: str
 
     @property
     def notebooks(self) -> list[str]:
@@ -70,9 +73,7 @@ def pack(
         raise ArchiveError(
             f"A file in {folder} has a name that can't be sent ({err.object!a}). Rename it."
         ) from None
-    with archive.open("rb") as written:
-        digest = hashlib.file_digest(written, "sha256").hexdigest()
-    return Packed(tuple(names), archive.stat().st_size, digest)
+    return Packed(tuple(names), archive.stat().st_size, content(digests(archive)))
 
 
 def _regular_files(folder: Path, ignore: Ignore, warn: Callable[[str], None]) -> Iterator[Path]:
@@ -113,6 +114,13 @@ def digests(archive: Path) -> dict[str, str]:
             info.filename: hashlib.sha256(source.read(info)).hexdigest()
             for info in _checked(source)
         }
+
+
+def content(files: Mapping[str, str]) -> str:
+    """The `content` of a receipt, from name to SHA-256 of each file."""
+    lines = sorted((name.encode(), digest) for name, digest in files.items())
+    text = b"".join(digest.encode() + b"  " + name + b"\n" for name, digest in lines)
+    return hashlib.sha256(text).hexdigest()
 
 
 def extract(archive: Path, into: Path, *, max_bytes: int | None = None) -> list[str]:

@@ -1,8 +1,8 @@
 """The classroom's HTTP API (docs/exchange-api.md), as calls with values.
 
 Every method raises a `ClassroomError` with a sentence for the person who waits. Connections that
-could not be made are tried again, and so are whole requests that may be repeated; a submission is
-sent at most once.
+could not be made are tried again, and so are whole requests: each may be repeated, a submission
+too, since the classroom answers the same files with the same receipt.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError
 from urllib3.util import Retry
 
 from .errors import (
-    AnswerLostError,
     ClassroomError,
     GarbledError,
     NotInASessionError,
     RefusedError,
     UnreachableError,
 )
-from .values import Assignment, Receipt, Submission
+from .values import Assignment, Late, Receipt, Submission
 
 # Seconds. nbgrader's pages call from the session's event loop, which stands still meanwhile.
 CONNECT, READ = 5.0, 60.0
@@ -36,8 +35,7 @@ _RETRIES = Retry(
     connect=2,
     backoff_factor=0.2,
     status_forcelist=(502, 503, 504),
-    # Without POST: urllib3 then repeats one only when no connection came about.
-    allowed_methods=frozenset({"GET", "PUT", "DELETE"}),
+    allowed_methods=frozenset({"GET", "PUT", "DELETE", "POST"}),
     raise_on_status=False,
 )
 _DOWNLOADS = 3
@@ -46,8 +44,8 @@ _UNREACHABLE = (
     " Try again in a minute, and tell your instructor if it stays so."
 )
 _LOST = (
-    "The connection broke before the classroom answered ({why}). It may or may not have received"
-    " what was sent: look at the list of your submissions before you try again."
+    "The classroom did not answer ({why}), and may or may not have received what was sent. Submit"
+    " again in a minute: the same files are never taken twice."
 )
 
 T = TypeVar("T")
@@ -130,7 +128,7 @@ class Classroom:
         self._send("DELETE", path).close()
 
     def submit(self, course: str, assignment: str, archive: Path) -> Receipt:
-        """Hand in. AnswerLostError when it was sent and nobody can say whether it arrived."""
+        """Hand in; the same files once more give the same receipt."""
         path = ("courses", course, "assignments", assignment, "submissions")
         return _understood(self._upload("POST", path, archive), Receipt.from_json)
 
@@ -139,8 +137,13 @@ class Classroom:
         path = ("courses", course, "submissions", submission, "receipt")
         return self._json("GET", path, Receipt.from_json)
 
+    def lateness(self, course: str, assignment: str) -> list[Late]:
+        """How late everybody's hand-ins are, oldest first; for staff."""
+        path = ("courses", course, "assignments", assignment, "lateness")
+        return self._json("GET", path, lambda data: [Late.from_json(one) for one in data])
+
     def fetch_submission(self, course: str, submission: str, to: Path) -> None:
-        """The zip as it was submitted, byte for byte."""
+        """The submitted files, as a zip."""
         self._download(("courses", course, "submissions", submission), to)
 
     def put_feedback(
@@ -199,7 +202,7 @@ class Classroom:
             )
         except requests.RequestException as err:
             if method == "POST" and not _never_connected(err):
-                raise AnswerLostError(_LOST.format(why=_why(err))) from None
+                raise UnreachableError(_LOST.format(why=_why(err))) from None
             raise UnreachableError(_UNREACHABLE.format(why=_why(err))) from None
         if 200 <= answer.status_code < 300:
             return answer
@@ -237,7 +240,7 @@ def _refusal(answer: requests.Response, method: str) -> ClassroomError:
         )
     why = f"status {status}"
     if status >= 500 and method == "POST":
-        return AnswerLostError(_LOST.format(why=why))
+        return UnreachableError(_LOST.format(why=why))
     return UnreachableError(_UNREACHABLE.format(why=why))
 
 

@@ -3,7 +3,6 @@
 ClassroomError
 ├── NotInASessionError    the environment names no classroom, or the token's file is gone
 ├── UnreachableError      no answer from the classroom itself; a request may be repeated
-│   └── AnswerLostError   the request went out and its fate is unknown
 ├── RefusedError          the classroom said no; the message is its own, `status` its HTTP status
 ├── GarbledError          an answer that is not what docs/exchange-api.md promises
 └── ArchiveError          a folder that can't be packed, or an archive that can't be trusted
@@ -20,10 +19,6 @@ class NotInASessionError(ClassroomError):
 
 class UnreachableError(ClassroomError):
     """The classroom did not answer."""
-
-
-class AnswerLostError(UnreachableError):
-    """A request that must not be repeated went out, and no answer came."""
 
 
 class RefusedError(ClassroomError):

@@ -14,6 +14,7 @@ from nbgrader.exchange.abc import ExchangeReleaseAssignment as ABCExchangeReleas
 from nbgrader.exchange.abc import ExchangeReleaseFeedback as ABCExchangeReleaseFeedback
 from nbgrader.utils import parse_utc
 
+from . import late, tasks
 from .archives import digests, extract, pack, staged
 from .base import Exchange, temporary_archive
 from .errors import ClassroomError
@@ -84,13 +85,18 @@ class ExchangeCollect(EachStudent, ABCExchangeCollect):
         for one in self.classroom.submissions(self.course, self.assignment):
             if self.wants_student(one.user):
                 everybody.setdefault(one.user, []).append(one)
+        self.lateness = self.classroom.lateness(self.course, self.assignment)
+        self.in_time = {one.id for one in self.lateness if not one.days}
         self.chosen = {student: self.choose(theirs) for student, theirs in everybody.items()}
 
     def choose(self, submissions: list[Submission]) -> Submission:
-        """The latest; with `before_duedate`, the latest in time if there is one."""
-        latest = sorted(submissions, key=lambda one: one.received)
-        in_time = [one for one in latest if one.on_time]
-        return in_time[-1] if self.before_duedate and in_time else latest[-1]
+        """The one to grade; with `before_duedate`, the latest in time if that one is late."""
+        to_grade = next(one for one in submissions if one.to_grade)
+        # The receipt keeps what it said, and an extension may have come after it.
+        in_time = [one for one in submissions if one.on_time or one.id in self.in_time]
+        if self.before_duedate and in_time and to_grade not in in_time:
+            return max(in_time, key=lambda one: one.received)
+        return to_grade
 
     def copy_files(self) -> None:
         if self.chosen:
@@ -99,7 +105,17 @@ class ExchangeCollect(EachStudent, ABCExchangeCollect):
         else:
             what = "No submissions of '%s' for course '%s' to collect"
             self.log.warning(what, self.assignment, self.course)
+        self.note_lateness()
         self.each(self.chosen)
+
+    def note_lateness(self) -> None:
+        """Leave for autograding what late work costs, by the deadlines as they are now."""
+        late.note(self.coursedir, self.assignment, self.lateness)
+        own = [x.due for x in self.classroom.assignments(self.course) if x.name == self.assignment]
+        # The caller's own may be an extension; the assignment's is the earliest of all.
+        dues = [due for due in (*own, *(one.due for one in self.lateness)) if due]
+        if late.set_due(self.coursedir, self.assignment, min(dues, default=None)):
+            self.log.info("The gradebook's deadline of %s is the course's now", self.assignment)
 
     def one(self, student: str, submission: Submission) -> None:
         if not is_plain_name(student):
@@ -125,16 +141,15 @@ class ExchangeCollect(EachStudent, ABCExchangeCollect):
     def replaces(self, dest: Path, submission: Submission) -> bool:
         """Whether a submission goes in the place of what was collected before."""
         existing = collected(dest)
-        if self.update and (existing is None or submission.received > existing):
-            return True
-        return bool(self.before_duedate) and submission.received != existing
+        # Older than what is there, too: the student may name the version to grade.
+        return bool(self.update or self.before_duedate) and submission.received != existing
 
 
 class ExchangeReleaseFeedback(EachStudent, ABCExchangeReleaseFeedback):
     """`nbgrader release_feedback`: upload the HTML of `feedback/<student>/<assignment>/`.
 
     It goes to the submission that was graded, which timestamp.txt names, with the score that
-    nbgrader's own export would give: late penalties taken off.
+    nbgrader's own export would give: late penalties taken off; and with the points of each task.
     """
 
     def init_src(self) -> None:
@@ -194,6 +209,7 @@ class ExchangeReleaseFeedback(EachStudent, ABCExchangeReleaseFeedback):
 
         with temporary_archive() as archive:
             pack(self.folders[student], archive, ignore=all_but_html, warn=self.log.warning)
+            tasks.add(archive, tasks.points(graded))
             if self.is_out(submission, archive, (score, graded.max_score)):
                 self.log.info("Feedback for student '%s' is released already", student)
                 return

@@ -45,7 +45,10 @@ def is_plain_name(name: str) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Submission:
-    """One handed-in version. `user` is empty where the list is one's own."""
+    """One handed-in version. `user` is empty where the list is one's own.
+
+    `to_grade` is true for one of each person's: the last, or the one that the person has named.
+    """
 
     id: str
     user: str
@@ -54,6 +57,7 @@ class Submission:
     feedback: datetime | None
     score: float | None
     max_score: float | None
+    to_grade: bool
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Submission:
@@ -65,6 +69,7 @@ class Submission:
             feedback=moment_or_none(data["feedback"]),
             score=data["score"],
             max_score=data["max_score"],
+            to_grade=bool(data["to_grade"]),
         )
 
     @property
@@ -74,13 +79,45 @@ class Submission:
 
 
 @dataclasses.dataclass(frozen=True)
+class Late:
+    """How late one hand-in is by the deadline that its person has now.
+
+    `days` are started ones after deadline and grace, `penalty` is the share of the points, 0 to 1.
+    """
+
+    id: str
+    user: str
+    received: datetime
+    due: datetime | None
+    days: int
+    penalty: float
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Late:
+        return cls(
+            id=str(data["id"]),
+            user=str(data["user"]),
+            received=moment(data["timestamp"]),
+            due=moment_or_none(data["due"]),
+            days=int(data["days"]),
+            penalty=float(data["penalty"]),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
 class Assignment:
-    """One assignment as the caller sees it, with the caller's own submissions, oldest first."""
+    """One assignment as the caller sees it, with the caller's own submissions, oldest first.
+
+    `due` is the caller's own deadline.
+    """
 
     name: str
     title: str
     due: datetime | None
+    extended: bool
     late: str
+    penalty_per_day: float
+    grace_minutes: int
     max_bytes: int | None
     released: datetime | None
     submissions: tuple[Submission, ...]
@@ -94,7 +131,10 @@ class Assignment:
             name=name,
             title=str(data["title"]),
             due=moment_or_none(data["due"]),
+            extended=bool(data["extended"]),
             late=str(data["late"]),
+            penalty_per_day=float(data["penalty_per_day"]),
+            grace_minutes=int(data["grace_minutes"]),
             max_bytes=data["max_bytes"],
             released=moment_or_none(data["released"]),
             submissions=tuple(Submission.from_json(one) for one in data["submissions"]),
@@ -109,7 +149,7 @@ class Receipt:
     received: datetime
     due: datetime | None
     on_time: bool
-    sha256: str
+    content: str
     text: Mapping[str, Any]
 
     @classmethod
@@ -119,7 +159,7 @@ class Receipt:
             received=moment(data["timestamp"]),
             due=moment_or_none(data["due"]),
             on_time=bool(data["on_time"]),
-            sha256=str(data["sha256"]),
+            content=str(data["content"]),
             text=data,
         )
 

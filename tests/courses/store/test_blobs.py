@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tiny_disks
 from classroom_kit import course, put
 
 from courses.errors import NoSpace, TooLarge
@@ -108,16 +108,8 @@ def test_what_a_dead_process_left_is_swept_a_day_later(tmp_path: Path) -> None:
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system with room for very little."""
-    if os.geteuid() != 0:
-        pytest.skip("Only root can mount the small file system that this fills.")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=200", "tmpfs", str(disk)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("This machine does not let root mount a tmpfs.")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
+    with tiny_disks.tiny_disk(tmp_path / "disk", megabytes=1, files=200) as disk:
+        yield disk
 
 
 FULL = (
