@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from courses.environment import Environment
 
 MB = 1_000_000
 DEFAULT_MAX_BYTES = 20 * MB
+DEFAULT_MAX_FILES = 2000
 
 
 class Role(StrEnum):
@@ -33,6 +34,7 @@ class LateRule(StrEnum):
 
     ACCEPT = "accept"
     REFUSE = "refuse"
+    PENALTY = "penalty"
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,15 @@ class Assignment:
         name: nbgrader's name of it, a folder below ``source/``.
         title: what people read.
         due: the deadline, with a time zone; ``None`` when there is none.
-        late: whether work after the deadline is taken.
+        late: whether work after the deadline is taken, and whether it loses points.
         max_bytes: the most that a submission's archive may measure, and the most that its files
             may measure together when unpacked.
+        was: its name before, when it was renamed.
+        penalty_per_day: the share of the maximum points that late work loses for each started day.
+        grace_minutes: how long after the deadline work is taken, and graded, as if it were in time.
+        extended: whether ``due`` is an extension of one person's.
+        max_files: the most files that a submission may have.
+        kinds: the endings that their names may have, ``(".ipynb", ".py")``; empty for any.
     """
 
     name: str
@@ -53,14 +61,26 @@ class Assignment:
     due: datetime | None = None
     late: LateRule = LateRule.ACCEPT
     max_bytes: int = DEFAULT_MAX_BYTES
+    was: str = field(default="", compare=False)
+    penalty_per_day: float = 0.0
+    grace_minutes: int = 0
+    extended: bool = False
+    max_files: int = DEFAULT_MAX_FILES
+    kinds: tuple[str, ...] = ()
 
     def on_time(self, at: datetime) -> bool:
         """Whether work that is complete at ``at`` is before the deadline, or exactly on it."""
         return self.due is None or at <= self.due
 
+    @property
+    def last_moment(self) -> datetime | None:
+        """Until when work costs nothing: the deadline and its grace; ``None``: there is none."""
+        return self.due and self.due + timedelta(minutes=self.grace_minutes)
+
     def accepts(self, at: datetime) -> bool:
         """Whether work that is complete at ``at`` is taken at all."""
-        return self.late is LateRule.ACCEPT or self.on_time(at)
+        last = self.last_moment
+        return self.late is not LateRule.REFUSE or last is None or at <= last
 
 
 @dataclass(frozen=True)

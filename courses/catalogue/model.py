@@ -14,7 +14,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import ErrorDetails
 
 from courses import names
-from courses.course import DEFAULT_MAX_BYTES, Assignment, ClassHours, Course, LateRule
+from courses.course import (
+    DEFAULT_MAX_BYTES,
+    DEFAULT_MAX_FILES,
+    Assignment,
+    ClassHours,
+    Course,
+    LateRule,
+)
 from courses.environment import Environment
 from courses.errors import BadName
 
@@ -57,6 +64,47 @@ def _zone(value: Any) -> Any:
 Text = Annotated[str, Field(strict=True, min_length=1)]
 
 
+def _share(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1:
+        return float(value)
+    raise ValueError("must be a number above 0, at most 1: 0.1 takes a tenth of the points a day.")
+
+
+Share = Annotated[float, BeforeValidator(_share)]
+Minutes = Annotated[int, Field(strict=True, ge=0, le=1440)]
+
+
+class LateModel(BaseModel):
+    """The ``[late]`` table: what holds for each assignment that says nothing else."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rule: LateRule = LateRule.ACCEPT
+    penalty_per_day: Share | None = None
+    grace_minutes: Minutes = 0
+
+
+def _kind(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"\.[A-Za-z0-9_.+-]{1,30}", value):
+        return value
+    raise ValueError('must be the end of a file\'s name in quotes, with its dot, like ".ipynb".')
+
+
+Bytes = Annotated[int, Field(strict=True, gt=0, le=10**12)]
+Files = Annotated[int, Field(strict=True, gt=0, le=10_000)]
+Kind = Annotated[str, BeforeValidator(_kind)]
+
+
+class LimitsModel(BaseModel):
+    """The ``[limits]`` table: what holds for each assignment that says nothing else."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    max_bytes: Bytes = DEFAULT_MAX_BYTES
+    max_files: Files = DEFAULT_MAX_FILES
+    kinds: list[Kind] = []
+
+
 class AssignmentModel(BaseModel):
     """One ``[[assignments]]`` table."""
 
@@ -65,11 +113,32 @@ class AssignmentModel(BaseModel):
     name: Annotated[Text, _rule(names.assignment)]
     title: Text
     due: Annotated[datetime | None, BeforeValidator(_due)] = None
-    late: LateRule = LateRule.ACCEPT
-    max_bytes: Annotated[int, Field(strict=True, gt=0, le=10**12)] = DEFAULT_MAX_BYTES
+    late: LateRule | None = None
+    penalty_per_day: Share | None = None
+    grace_minutes: Minutes | None = None
+    max_bytes: Bytes | None = None
+    max_files: Files | None = None
+    kinds: list[Kind] | None = None
+    was: Annotated[str, _rule(lambda text: text and names.assignment(text))] = ""
 
-    def value(self) -> Assignment:
-        return Assignment(self.name, self.title, self.due, self.late, self.max_bytes)
+    def value(self, usual: LateModel, limits: LimitsModel) -> Assignment:
+        late = usual.rule if self.late is None else self.late
+        share = self.penalty_per_day
+        if share is None and late is LateRule.PENALTY:
+            share = usual.penalty_per_day
+        grace = usual.grace_minutes if self.grace_minutes is None else self.grace_minutes
+        return Assignment(
+            self.name,
+            self.title,
+            self.due,
+            late,
+            limits.max_bytes if self.max_bytes is None else self.max_bytes,
+            self.was,
+            penalty_per_day=share or 0.0,
+            grace_minutes=grace,
+            max_files=limits.max_files if self.max_files is None else self.max_files,
+            kinds=tuple(limits.kinds if self.kinds is None else self.kinds),
+        )
 
 
 def _moment(value: Any) -> Any:
@@ -139,6 +208,8 @@ class CourseModel(BaseModel):
     summary: Text
     offers: Annotated[list[Text], Field(min_length=1)]
     timezone: Annotated[Text, BeforeValidator(_zone)]
+    late: LateModel = LateModel()
+    limits: LimitsModel = LimitsModel()
     assignments: list[AssignmentModel] = []
     classes: list[ClassModel] = []
     environment: EnvironmentModel | None = None
@@ -150,7 +221,7 @@ class CourseModel(BaseModel):
             summary=self.summary,
             offers=tuple(self.offers),
             timezone=self.timezone,
-            assignments=tuple(assignment.value() for assignment in self.assignments),
+            assignments=tuple(each.value(self.late, self.limits) for each in self.assignments),
             classes=tuple(each.value() for each in self.classes),
             environment=self.environment.value() if self.environment else None,
         )
@@ -160,6 +231,8 @@ TABLES: dict[int | str, type[BaseModel]] = {
     "assignments": AssignmentModel,
     "classes": ClassModel,
     "environment": EnvironmentModel,
+    "late": LateModel,
+    "limits": LimitsModel,
 }
 
 
@@ -179,12 +252,16 @@ def sentence(error: ErrorDetails) -> str:
             return "must be a whole number, without quotes."
         case "greater_than":
             return f"must be more than {context['gt']}."
+        case "greater_than_equal":
+            return f"must be at least {context['ge']}."
         case "less_than_equal":
             return f"must be at most {context['le']}."
         case "list_type" if error["loc"][-1] in ("assignments", "classes"):
             return f"must be tables, each under a line [[{error['loc'][-1]}]]."
         case "string_pattern_mismatch":
             return "may have letters, digits, dots, dashes and underscores."
+        case "list_type" if error["loc"][-1] == "kinds":
+            return 'must be a list, like [".ipynb", ".py"].'
         case "list_type":
             return 'must be a list, like ["cpu-small"].'
         case "enum":

@@ -18,9 +18,10 @@ class ExchangeList(Exchange, ABCExchangeList):
     """Gives the lists of nbgrader's own exchange, key for key, with more keys where it is useful.
 
     Released and fetched assignments: `course_id, assignment_id, status, path, notebooks`, and
-    `title, due`. With `cached` (one's own) or `inbound` (everybody's, for staff), one entry per
-    student and assignment with `submissions`, whose entries have `timestamp, has_local_feedback,
-    has_exchange_feedback, feedback_updated, local_feedback_path` and `on_time, score, max_score`.
+    `title, due, deadline`; the last, None without one, is what `due.js` shows. With `cached`
+    (one's own) or `inbound` (everybody's, for staff), one entry per student and assignment with
+    `submissions`, whose entries have `timestamp, has_local_feedback, has_exchange_feedback,
+    feedback_updated, local_feedback_path` and `on_time, score, max_score`.
     """
 
     def init_src(self) -> None:
@@ -79,6 +80,7 @@ class ExchangeList(Exchange, ABCExchangeList):
             "notebooks": _notebooks(folder) if fetched else [],
             "title": assignment.title,
             "due": for_people(assignment.due) if assignment.due else None,
+            "deadline": deadline_info(assignment),
         }
 
     def submitted(self) -> list[Info]:
@@ -134,6 +136,19 @@ class ExchangeList(Exchange, ABCExchangeList):
         }
 
 
+def deadline_info(assignment: Assignment) -> Info | None:
+    """The person's own deadline, and what happens after it."""
+    if assignment.due is None:
+        return None
+    return {
+        "due": assignment.due.isoformat(),
+        "extended": assignment.extended,
+        "late": assignment.late,
+        "penalty_per_day": assignment.penalty_per_day,
+        "grace_minutes": assignment.grace_minutes,
+    }
+
+
 def _notebooks(folder: Path) -> list[Info]:
     return [
         {"notebook_id": path.stem, "path": str(path)} for path in sorted(folder.glob("*.ipynb"))
@@ -144,6 +159,7 @@ def _released_line(info: Info) -> str:
     line = f"{info['course_id']} {info['assignment_id']}"
     if info["due"]:
         line += f" due {info['due']}"
+        line += " (extended for you)" if info["deadline"]["extended"] else ""
     return line + (" (already downloaded)" if info["status"] == "fetched" else "")
 
 

@@ -35,6 +35,7 @@ title = "Mirrors"
 
 
 def folder(path: Path, text: str) -> Path:
+    path.mkdir(exist_ok=True)
     path.joinpath("course.toml").write_text(text)
     for name in ("lenses", "mirrors"):
         path.joinpath("source", name).mkdir(parents=True)
@@ -79,6 +80,7 @@ NAME = (
     "'.', '_' and '-', beginning with a letter or a digit."
 )
 ZONE = "'Europe/Olso' is not a time zone known here. Use an IANA name, like 'Europe/Oslo'."
+SHARE = "must be a number above 0, at most 1: 0.1 takes a tenth of the points a day."
 FIELDS = [
     ('slug = "optics"', 'slug = "Optics!"', f"course.toml line 1, slug: {SLUG}"),
     ('slug = "optics"\n', "", "course.toml line 1, slug: is missing. Add it."),
@@ -93,7 +95,8 @@ FIELDS = [
         'title = "Optics"',
         'title = "Optics"\nzzz = 1',
         "course.toml line 3, zzz: is not known. "
-        "Known are slug, title, summary, offers, timezone, assignments, classes, environment.",
+        "Known are slug, title, summary, offers, timezone, late, limits, assignments, classes, "
+        "environment.",
     ),
     (
         'offers = ["cpu-small", "gpu-slice"]',
@@ -134,7 +137,52 @@ FIELDS = [
     (
         'late = "refuse"',
         'late = "never"',
-        "course.toml line 14, assignments[0].late: must be one of 'accept' or 'refuse'.",
+        "course.toml line 14, assignments[0].late: must be one of 'accept', 'refuse' or 'penalty'.",
+    ),
+    (
+        'late = "refuse"',
+        'late = "penalty"',
+        "course.toml line 14, assignments[0].late: needs penalty_per_day too, the share of the "
+        "points that a day costs, like 0.1.",
+    ),
+    (
+        'late = "refuse"',
+        'late = "refuse"\npenalty_per_day = 0.1',
+        "course.toml line 14, assignments[0].late: has a penalty_per_day, which needs "
+        'late = "penalty".',
+    ),
+    (
+        'title = "Mirrors"',
+        'title = "Mirrors"\npenalty_per_day = 0.1',
+        "course.toml line 17, assignments[1].late: has a penalty_per_day, which needs "
+        'late = "penalty".',
+    ),
+    (
+        'late = "refuse"',
+        'late = "penalty"\npenalty_per_day = 10',
+        f"course.toml line 15, assignments[0].penalty_per_day: {SHARE}",
+    ),
+    (
+        'late = "refuse"',
+        'late = "penalty"\npenalty_per_day = true',
+        f"course.toml line 15, assignments[0].penalty_per_day: {SHARE}",
+    ),
+    (
+        'late = "refuse"',
+        "grace_minutes = -1",
+        "course.toml line 14, assignments[0].grace_minutes: must be at least 0.",
+    ),
+    (
+        'late = "refuse"',
+        "grace_minutes = 1.5",
+        "course.toml line 14, assignments[0].grace_minutes: must be a whole number, without "
+        "quotes.",
+    ),
+    (
+        '[[assignments]]\nname = "lenses"',
+        '[late]\nlate = "penalty"\n\n[[assignments]]\nname = "lenses"',
+        "course.toml line 11, late.late: is not known. Known are rule, penalty_per_day, "
+        "grace_minutes.",
     ),
     (
         "1_000_000",
@@ -145,6 +193,22 @@ FIELDS = [
         "1_000_000",
         "0",
         "course.toml line 15, assignments[0].max_bytes: must be more than 0.",
+    ),
+    (
+        "max_bytes = 1_000_000",
+        "max_files = 0",
+        "course.toml line 15, assignments[0].max_files: must be more than 0.",
+    ),
+    (
+        "max_bytes = 1_000_000",
+        'kinds = ".ipynb"',
+        'course.toml line 15, assignments[0].kinds: must be a list, like [".ipynb", ".py"].',
+    ),
+    (
+        '[[assignments]]\nname = "lenses"',
+        '[limits]\nkinds = ["ipynb"]\n\n[[assignments]]\nname = "lenses"',
+        "course.toml line 11, limits.kinds[0]: must be the end of a file's name in quotes, with "
+        'its dot, like ".ipynb".',
     ),
     ('name = "mirrors"', 'name = "../etc"', f"course.toml line 18, assignments[1].name: {NAME}"),
     (
@@ -188,9 +252,34 @@ def test_all_problems_at_once_in_the_files_order(tmp_path: Path) -> None:
     text = GOOD.replace('"Mirrors"', "1").replace('"optics"', "2").replace('"refuse"', "3")
     assert problems(folder(tmp_path, text)) == [
         "course.toml line 1, slug: must be text in quotes.",
-        "course.toml line 14, assignments[0].late: must be one of 'accept' or 'refuse'.",
+        "course.toml line 14, assignments[0].late: must be one of 'accept', 'refuse' or 'penalty'.",
         "course.toml line 19, assignments[1].title: must be text in quotes.",
     ]
+
+
+def test_what_may_be_handed_in(tmp_path: Path) -> None:
+    usual = '[limits]\nmax_bytes = 5\nmax_files = 3\nkinds = [".ipynb", ".tar.gz"]\n\n[[ass'
+    text = GOOD.replace("[[ass", usual, 1) + "max_files = 9\nkinds = []\n"
+    found = catalogue.load(folder(tmp_path, text)).assignments
+    assert [(each.max_bytes, each.max_files, each.kinds) for each in found] == [
+        (1_000_000, 3, (".ipynb", ".tar.gz")),
+        (5, 9, ()),
+    ]
+
+
+def test_what_late_work_costs(tmp_path: Path) -> None:
+    usual = '[late]\nrule = "penalty"\npenalty_per_day = 0.1\ngrace_minutes = 15\n\n[[ass'
+    text = GOOD.replace("[[ass", usual, 1) + "penalty_per_day = 0.25\ngrace_minutes = 0\n"
+    found = catalogue.load(folder(tmp_path, text)).assignments
+    assert [(each.late, each.penalty_per_day, each.grace_minutes) for each in found] == [
+        (LateRule.REFUSE, 0.0, 15),
+        (LateRule.PENALTY, 0.25, 0),
+    ]
+    text = GOOD.replace("[[ass", usual, 1).replace('late = "refuse"\n', "")
+    assert [
+        (each.late, each.penalty_per_day, each.grace_minutes)
+        for each in catalogue.load(folder(tmp_path / "b", text)).assignments
+    ] == [(LateRule.PENALTY, 0.1, 15)] * 2
 
 
 def test_assignments_that_are_no_tables(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ PEOPLE = {
     "grace": Role.INSTRUCTOR,
     "bitdiddle": Role.STUDENT,
     "hacker": Role.STUDENT,
+    "student1": Role.STUDENT,
+    "student2": Role.STUDENT,
 }
 HUB = """
 c.JupyterHub.services.append({{

@@ -34,6 +34,13 @@ def test_released_then_fetched(room, hacker, caplog):
         "notebooks": [],
         "title": "Problem set 1",
         "due": "2031-01-31 12:00:00 UTC",
+        "deadline": {
+            "due": "2031-01-31T12:00:00+00:00",
+            "extended": False,
+            "late": "accept",
+            "penalty_per_day": 0.0,
+            "grace_minutes": 0,
+        },
     }
     assert hacker.run(ExchangeList) == [entry]
     hacker.run(ExchangeFetchAssignment, "ps1")
@@ -130,9 +137,11 @@ def test_submitted_then_feedback_then_newer_feedback(room, hacker, caplog):
 
 def test_inbound_is_everybodys(room, released, hacker, desk):
     bitdiddle = desk("bitdiddle")
-    for each in (hacker, bitdiddle, hacker):
+    for number, each in enumerate((hacker, bitdiddle, hacker)):
         if not (each.session.home / "ps1").exists():
             each.run(ExchangeFetchAssignment, "ps1")
+        # The same files once more would be the same submission.
+        (each.session.home / "ps1" / "problem1.ipynb").write_text(str(number))
         each.run(ExchangeSubmit, "ps1")
     found = released.run(ExchangeList, inbound=True)
     assert [(entry["student_id"], len(entry["submissions"])) for entry in found] == [

@@ -7,7 +7,8 @@ from nbgrader.api import Gradebook
 from nbgrader.utils import parse_utc
 
 from courses.course import Assignment
-from courses.store import releases, submissions
+from courses.store import choices, releases, submissions
+from courses.submissions import TaskPoints
 from lesesal_notebook.exchange import staff
 from lesesal_notebook.exchange.errors import ArchiveError
 from lesesal_notebook.exchange.listing import ExchangeList
@@ -116,6 +117,21 @@ def test_collecting_before_the_deadline(room, released, students):
     assert submitted(released)["hacker"] == "in time"
 
 
+def test_collecting_takes_the_version_that_the_student_has_named(room, released, students):
+    for text in ("first", "second"):
+        hand_in(students["hacker"], text)
+    released.run(ExchangeCollect, "ps1")
+    assert submitted(released) == {"hacker": "second"}
+    with room.store.writing() as session:
+        first, _ = submissions.of_course(session, room.course)
+        choices.choose(session, room.course, first.receipt.id, actor="hacker", at=datetime.now(UTC))
+    hand_in(students["hacker"], "third")
+    released.run(ExchangeCollect, "ps1")
+    assert submitted(released) == {"hacker": "second"}
+    released.run(ExchangeCollect, "ps1", update=True)
+    assert submitted(released) == {"hacker": "first"}
+
+
 def test_one_that_can_not_be_unpacked_does_not_stop_the_others(
     released, students, monkeypatch, caplog
 ):
@@ -186,10 +202,13 @@ def test_feedback_goes_to_the_submission_that_was_graded(room, released, student
         ("hacker", None),
     ]
     assert "Feedback for student 'hacker' is released already" in caplog.text
+    with room.store.reading() as session:
+        [_, bitdiddle, _] = submissions.of_course(session, room.course)
+    assert bitdiddle.feedback.tasks == (TaskPoints("q1", 4.0, 4.0),)
     hacker = students["hacker"]
     hacker.run(ExchangeFetchFeedback, "ps1")
     [folder] = (hacker.session.home / "ps1" / "feedback").iterdir()
-    assert names(folder) == [".released", "problem1.html"]
+    assert names(folder) == [".released", ".tasks.json", "problem1.html"]
     assert (folder / "problem1.html").read_text() == "3.0 points"
     assert "(2 of 4 points)" in caplog.text
 

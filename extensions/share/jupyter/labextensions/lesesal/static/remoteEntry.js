@@ -14,7 +14,9 @@
   }
 
   async function extension() {
-    const [{ plugin }, ...packages] = await Promise.all([
+    const [announcements, due, end, ...packages] = await Promise.all([
+      import("./announcements.js"),
+      import("./due.js"),
       import("./end.js"),
       shares("@jupyterlab/apputils"),
       shares("@jupyterlab/coreutils"),
@@ -24,7 +26,8 @@
       shares("@lumino/widgets")
     ]);
     // JupyterLab writes on what it gets, and modules can't be written on.
-    return { __esModule: true, default: plugin(Object.assign({}, ...packages)) };
+    const lab = Object.assign({}, ...packages);
+    return { __esModule: true, default: [end, due, announcements].map((each) => each.plugin(lab)) };
   }
 
   async function style() {
