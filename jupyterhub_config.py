@@ -10,7 +10,9 @@ from pathlib import Path
 
 from courses.hub import rehearsals
 from courses.hub.accounts import AccountsAuthenticator
+from courses.hub.guests import with_guests
 from courses.hub.terms import StoreTerms
+from courses.store import default_url
 from spawners.hub import PAGES, SQLITE, ClusterSpawner
 
 c = get_config()  # noqa: F821 - traitlets provides it
@@ -18,7 +20,7 @@ c = get_config()  # noqa: F821 - traitlets provides it
 here = Path(__file__).parent
 home = Path(os.environ["LESESAL_HOME"])
 port = int(os.environ.get("PORT", "8000"))
-database = f"sqlite:///{home / 'classroom.sqlite'}"
+database = default_url(home)
 
 # The hub and its proxy: loopback only.
 c.JupyterHub.bind_url = f"http://127.0.0.1:{port}"
@@ -29,7 +31,9 @@ c.ConfigurableHTTPProxy.pid_file = str(home / "proxy.pid")
 c.JupyterHub.db_url = f"sqlite:///{home / 'jupyterhub.sqlite'}"
 c.JupyterHub.db_kwargs = SQLITE
 c.JupyterHub.cookie_secret_file = str(home / "cookie-secret")
-c.JupyterHub.authenticator_class = AccountsAuthenticator
+# Join codes, and the guests that they may make, beside the accounts.
+c.JupyterHub.authenticator_class = with_guests(AccountsAuthenticator)
+c.Guests.home = str(home)
 c.AccountsAuthenticator.accounts_file = str(home / "demo-accounts.json")
 
 # Whoever starts this reads the address and the accounts in the terminal, not each request.
@@ -81,6 +85,8 @@ c.JupyterHub.services = [
         "name": "classroom",
         "url": f"http://127.0.0.1:{port + 82}",
         "command": [sys.executable, "-m", "courses.classroom", f"--ClassroomApp.home={home}"],
+        # Not among the arguments, which others can read.
+        "environment": {"LESESAL_DATABASE_URL": database},
         "oauth_no_confirm": True,
     },
     # `lesesal rehearse` asks the hub with the token in $LESESAL_HOME/rehearsal-token.
@@ -91,7 +97,16 @@ c.JupyterHub.load_roles = [
     {
         "name": "classroom",
         "services": ["classroom"],
-        "scopes": ["read:servers", "servers"],
+        "scopes": [
+            "read:servers",
+            "servers",
+            # Groups follow from enrolments.
+            "admin:groups",
+            "groups",
+            "list:groups",
+            # Guests leave when their time is over.
+            "delete:users!group=lesesal_guests",
+        ],
     },
     {"name": "user", "scopes": ["self", "access:services!service=classroom"]},
     # What a session's token may do: be a session, and hand in.

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy.orm import Session
-
 from courses.course import Course
 from courses.store import default_url, people
 from courses.store.courses import all_courses
-from courses.store.database import connect
+from courses.store.database import connect, has_classroom, reading
 from spawners.site import Booking
 
 
 def bookings(home: Path) -> tuple[Booking, ...]:
     """All classes with a reservation, of the classroom in this state folder; none without one."""
-    if not (home / "classroom.sqlite").is_file():
+    if not has_classroom(default_url(home)):
         return ()
-    with Session(connect(default_url(home))) as session:
+    with reading(connect(default_url(home))) as session:
         return tuple(
             booking
             for course in all_courses(session)

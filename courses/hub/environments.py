@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy.orm import Session
-
 from courses.course import Course
 from courses.environments.base import shut_to_others
 from courses.environments.shelf import Shelf
 from courses.errors import CourseError
 from courses.store import default_url
 from courses.store.courses import all_courses
-from courses.store.database import connect
+from courses.store.database import connect, has_classroom, reading
 from spawners.site import Finding, State
 
 NAME = "environment"
@@ -22,9 +20,9 @@ BUILD = "Build it: lesesal env build COURSE, with the course's folder."
 
 def findings(home: Path, root: Path) -> Iterator[Finding]:
     """One for each course of the classroom in this state folder that names an environment."""
-    if not (home / "classroom.sqlite").is_file():
+    if not has_classroom(default_url(home)):
         return
-    with Session(connect(default_url(home))) as session:
+    with reading(connect(default_url(home))) as session:
         courses = all_courses(session)
     for course in courses:
         if course.environment:

@@ -6,20 +6,36 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from courses.environments.sessions import interpreter_of
-from courses.errors import NotFound
-from courses.store import access, default_url
+from courses.errors import NotFound, Unavailable
+from courses.joining import is_guest
+from courses.store import access, default_url, joining
+from courses.store.audit import now
 from courses.store.courses import get_course
-from courses.store.database import connect
+from courses.store.database import connect, reading
+from courses.store.failures import is_without_tables
+from spawners.errors import Refused
 from spawners.offers import ClassTime, Terms
 
 NOT_BUILT = (
     "The environment of {title} is not built yet, so its sessions can't start. Please tell the "
     "course's instructor."
 )
+
+GUEST_OVER = (
+    "This account was made for a workshop, which is over, so its sessions can't start. "
+    "What was handed in is kept; ask the people who teach the course for it."
+)
+
+
+class ClassroomSilent(Refused):
+    """The classroom's database does not answer, so nobody knows what the person may have."""
+
+    reason = "classroom_silent"
+    status = 503
 
 
 class StoreTerms:
@@ -49,22 +65,28 @@ class StoreTerms:
         return cls(default_url(Path(home)), Path(home) / "environments")
 
     async def __call__(self, user_name: str, course_slug: str) -> Terms | None:
-        """The person's terms; ``None`` when there is no such course or the person is not in it."""
+        """The person's terms; ``None`` when there is no such course or the person is not in it.
+
+        Raises `ClassroomSilent`.
+        """
         return await asyncio.to_thread(self.read, user_name, course_slug)
 
     def read(self, user_name: str, course_slug: str) -> Terms | None:
         """The same, in this thread."""
         try:
-            with Session(self._engine) as session:
+            with reading(self._engine) as session:
                 role = access.role_of(session, course_slug, user_name)
                 if role is None:
                     return None
                 course = get_course(session, course_slug)
+                over = _is_over(session, user_name)
         except NotFound:
             return None
-        except OperationalError as error:
+        except Unavailable as error:
+            raise ClassroomSilent(str(error)) from error
+        except DBAPIError as error:
             # Before the first course is synchronised there are no tables, and no terms.
-            if "no such table" in str(error.orig):
+            if is_without_tables(error):
                 return None
             raise
         classes = tuple(
@@ -72,9 +94,18 @@ class StoreTerms:
             for each in course.classes
         )
         terms = Terms(course.slug, course.title, course.offers, role.value, classes)
+        if over:
+            return replace(terms, refusal=GUEST_OVER)
         if course.environment is None:
             return terms
         interpreter = self._environments and interpreter_of(self._environments, course.slug)
         if interpreter:
             return replace(terms, interpreter=interpreter)
         return replace(terms, refusal=NOT_BUILT.format(title=course.title))
+
+
+def _is_over(session: Session, user_name: str) -> bool:
+    if not is_guest(user_name):
+        return False
+    guest = joining.guest(session, user_name)
+    return guest is None or guest.ends <= now()

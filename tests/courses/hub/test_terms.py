@@ -5,18 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from classroom_kit import course, enrol, put
+from postgres_server import PostgresServer
 
 from courses.environment import Environment
 from courses.hub import StoreTerms
-from courses.store import Store, default_url
+from courses.hub.terms import ClassroomSilent
+from courses.store import Store
 from spawners.offers import Terms
 
 
-async def test_terms(store: Store, tmp_path: Path) -> None:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+async def test_terms(store: Store, database_url: str) -> None:
     put(store, course())
     enrol(store, "optics", ada="instructor", ben="student")
-    terms = StoreTerms(default_url(tmp_path))
+    terms = StoreTerms(database_url)
     assert await terms("ada", "optics") == Terms("optics", "Optics", ("cpu-small",), "instructor")
     assert await terms("ben", "optics") == Terms("optics", "Optics", ("cpu-small",), "student")
     assert await terms("dan", "optics") is None
@@ -24,26 +32,45 @@ async def test_terms(store: Store, tmp_path: Path) -> None:
     assert await terms("ben", "") is None
 
 
-async def test_a_change_is_seen_at_once(store: Store, tmp_path: Path) -> None:
-    terms = StoreTerms.of_home(tmp_path)
+async def test_a_change_is_seen_at_once(store: Store, database_url: str) -> None:
+    terms = StoreTerms(database_url)
     put(store, course())
     assert await terms("ben", "optics") is None
     enrol(store, "optics", ben="student")
     assert await terms("ben", "optics") is not None
 
 
-async def test_before_the_first_course(tmp_path: Path) -> None:
+async def test_before_the_first_course(tmp_path: Path, postgres: PostgresServer) -> None:
     assert await StoreTerms.of_home(tmp_path)("ben", "optics") is None
+    assert await StoreTerms(postgres.url(postgres.new()))("ben", "optics") is None
 
 
-async def test_a_course_that_names_an_environment(store: Store, tmp_path: Path) -> None:
+async def test_the_database_does_not_answer(postgres: PostgresServer, empty_store: str) -> None:
+    """The person reads a sentence, and may try again at once when it is back."""
+    terms = StoreTerms(postgres.url(postgres.new(empty_store)))
+    assert await terms("ben", "optics") is None
+    postgres.stop()
+    try:
+        with pytest.raises(ClassroomSilent) as caught:
+            await terms("ben", "optics")
+    finally:
+        postgres.start()
+    assert caught.value.sentence == (
+        "The classroom's database does not answer just now. Wait a moment and try again."
+    )
+    assert await terms("ben", "optics") is None
+
+
+async def test_a_course_that_names_an_environment(
+    store: Store, tmp_path: Path, database_url: str
+) -> None:
     put(store, course(environment=Environment("requirements.txt", "3.11", "0a" * 32)))
     enrol(store, "optics", ben="student")
     refusal = (
         "The environment of Optics is not built yet, so its sessions can't start. Please tell the "
         "course's instructor."
     )
-    terms = StoreTerms.of_home(tmp_path)
+    terms = StoreTerms(database_url, tmp_path / "environments")
     wanted = Terms("optics", "Optics", ("cpu-small",), "student")
     assert await terms("ben", "optics") == replace(wanted, refusal=refusal)
     folder = tmp_path / "environments" / "optics"
@@ -61,5 +88,5 @@ async def test_a_course_that_names_an_environment(store: Store, tmp_path: Path) 
     there = folder / "ba9876543210"
     interpreter = ("/bin/sh", str(there / "enter"), str(there / "bin" / "python"))
     assert await terms("ben", "optics") == replace(wanted, interpreter=interpreter)
-    without = StoreTerms(default_url(tmp_path))
+    without = StoreTerms(database_url)
     assert await without("ben", "optics") == replace(wanted, refusal=refusal)

@@ -1,0 +1,1 @@
+"""Commands whose work is asking and telling."""
