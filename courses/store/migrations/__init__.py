@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 # The newest step. Here as a constant, so that a process that has nothing to do does not import
 # alembic to find that out.
-HEAD = "0008"
+HEAD = "0009"
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, to: str = "head") -> None:
     """Run the missing steps inside the transaction that the connection is in."""
     from alembic import command
     from alembic.config import Config
@@ -26,4 +26,4 @@ def upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)

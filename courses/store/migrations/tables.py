@@ -1,8 +1,31 @@
 """All tables: importing this declares every one of them."""
 
-from courses.store import audit, courses, people, releases, submissions
+from courses.store import (
+    announcements,
+    audit,
+    complaints,
+    courses,
+    deadlines,
+    groups,
+    joining,
+    people,
+    releases,
+    submissions,
+)
 from courses.store.base import Base
 
-__all__ = ["audit", "courses", "metadata", "people", "releases", "submissions"]
+__all__ = [
+    "announcements",
+    "audit",
+    "complaints",
+    "courses",
+    "deadlines",
+    "groups",
+    "joining",
+    "metadata",
+    "people",
+    "releases",
+    "submissions",
+]
 
 metadata = Base.metadata
