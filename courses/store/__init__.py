@@ -7,4 +7,7 @@ first; `Store.reading` and `Store.writing` open one.
 from courses.store.blobs import Blob, BlobStore, Incoming
 from courses.store.database import Store, default_url
 
+# Tables name one another: whoever uses one needs all of them declared.
+from courses.store.migrations import tables as _tables  # noqa: F401
+
 __all__ = ["Blob", "BlobStore", "Incoming", "Store", "default_url"]

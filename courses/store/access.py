@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from courses.course import Caller, Role
 from courses.errors import NotAllowed
+from courses.language import gettext as _
 from courses.store.courses import CourseRow, find_course
 from courses.store.people import EnrolmentRow
 
@@ -29,7 +30,10 @@ def member(session: Session, slug: str, who: Caller) -> Role:
     role = role_of(session, slug, who.name)
     if role is None:
         raise NotAllowed(
-            f"You are not enrolled in {slug!r}. Ask the people who teach it to enrol you."
+            _(
+                "You are not enrolled in '{course}'. Ask the people who teach it to enrol you.",
+                course=slug,
+            )
         )
     return role
 
@@ -38,14 +42,23 @@ def staff(session: Session, slug: str, who: Caller) -> Role:
     """Who grades: instructors and teaching assistants."""
     role = member(session, slug, who)
     if not role.grades:
-        raise NotAllowed(f"Only the people who teach {slug!r} can do this.")
+        raise NotAllowed(_("Only the people who teach '{course}' can do this.", course=slug))
     return role
 
 
 def teacher(session: Session, slug: str, who: Caller) -> None:
     """Who changes the course: instructors."""
     if staff(session, slug, who) is not Role.INSTRUCTOR:
-        raise NotAllowed(f"Only the instructors of {slug!r} can do this. Ask one of them.")
+        raise NotAllowed(
+            _("Only the instructors of '{course}' can do this. Ask one of them.", course=slug)
+        )
+
+
+def manager(session: Session, slug: str, who: Caller) -> None:
+    """Who changes who is in the course: its instructors, and the site's operators."""
+    find_course(session, slug)
+    if not who.operator:
+        teacher(session, slug, who)
 
 
 def looker(session: Session, slug: str, who: Caller) -> bool:
@@ -61,6 +74,14 @@ def looker(session: Session, slug: str, who: Caller) -> bool:
     return False
 
 
+def author(session: Session, slug: str, who: Caller, user: str) -> None:
+    """Who decides about one's own work: the person alone, while enrolled."""
+    if who.name != user:
+        owner(session, slug, who, user)
+        raise NotAllowed(_("Only the person whose work it is can do this."))
+    member(session, slug, who)
+
+
 def owner(session: Session, slug: str, who: Caller, user: str) -> bool:
     """Who sees one person's work: that person while enrolled, and whoever `looker` lets.
 
@@ -70,5 +91,5 @@ def owner(session: Session, slug: str, who: Caller, user: str) -> bool:
         member(session, slug, who)
         return False
     if role_of(session, slug, who.name) is Role.STUDENT and not who.operator:
-        raise NotAllowed("This submission is another person's. Look at the list of yours.")
+        raise NotAllowed(_("This submission is another person's. Look at the list of yours."))
     return looker(session, slug, who)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from courses import words
 from courses.course import Assignment, ClassHours, Course, LateRule
 from courses.environment import Environment
-from courses.errors import NotFound
+from courses.errors import CatalogueError, NotFound
+from courses.language import gettext as _
 from courses.store.audit import note
 from courses.store.base import Base, Moment
 
 
 class CourseRow(Base):
-    """A course. ``content`` is the digest of its files, ``directory`` of its packed folder."""
+    """A course. ``content`` is the digest of its files, ``directory`` of its packed folder.
+
+    ``folder`` is where it was brought in from, and ``revision`` what git called that version.
+    """
 
     __tablename__ = "courses"
 
@@ -31,6 +36,8 @@ class CourseRow(Base):
     content: Mapped[str] = mapped_column(String(64))
     directory: Mapped[str] = mapped_column(String(64))
     synchronised: Mapped[datetime] = mapped_column(Moment)
+    folder: Mapped[str] = mapped_column(default="")
+    revision: Mapped[str] = mapped_column(String(41), default="")
 
     assignments: Mapped[list[AssignmentRow]] = relationship(
         back_populates="course", order_by="AssignmentRow.position"
@@ -49,21 +56,37 @@ class AssignmentRow(Base):
     title: Mapped[str]
     due: Mapped[datetime | None] = mapped_column(Moment)
     late: Mapped[str] = mapped_column(String(10))
+    penalty_per_day: Mapped[float]
+    grace_minutes: Mapped[int]
     max_bytes: Mapped[int] = mapped_column(BigInteger)
+    max_files: Mapped[int]
+    kinds: Mapped[list[str]] = mapped_column(JSON)
     position: Mapped[int]
     withdrawn: Mapped[bool]
 
     course: Mapped[CourseRow] = relationship(back_populates="assignments")
 
     def value(self) -> Assignment:
-        return Assignment(self.name, self.title, self.due, LateRule(self.late), self.max_bytes)
+        return Assignment(
+            self.name,
+            self.title,
+            self.due,
+            LateRule(self.late),
+            self.max_bytes,
+            penalty_per_day=self.penalty_per_day,
+            grace_minutes=self.grace_minutes,
+            max_files=self.max_files,
+            kinds=tuple(self.kinds),
+        )
 
 
 def find_course(session: Session, slug: str) -> CourseRow:
     """The row of a course; raises `NotFound`."""
     row = session.scalar(select(CourseRow).filter_by(slug=slug))
     if row is None:
-        raise NotFound(f"There is no course {slug!r}. Look at the list of your courses.")
+        raise NotFound(
+            _("There is no course '{course}'. Look at the list of your courses.", course=slug)
+        )
     return row
 
 
@@ -75,7 +98,9 @@ def find_assignment(session: Session, slug: str, name: str) -> AssignmentRow:
         )
     )
     if row is None:
-        raise NotFound(f"There is no assignment {name!r} in this course. Look at its list.")
+        raise NotFound(
+            _("There is no assignment '{name}' in this course. Look at its list.", name=name)
+        )
     return row
 
 
@@ -84,9 +109,20 @@ def get_course(session: Session, slug: str) -> Course:
     return _value(find_course(session, slug))
 
 
+def withdrawn(session: Session, slug: str) -> tuple[Assignment, ...]:
+    """The assignments that have left the course; raises `NotFound`."""
+    return tuple(each.value() for each in find_course(session, slug).assignments if each.withdrawn)
+
+
 def all_courses(session: Session) -> list[Course]:
     """All courses, by slug."""
     return [_value(row) for row in session.scalars(select(CourseRow).order_by(CourseRow.slug))]
+
+
+def source_of(session: Session, slug: str) -> Source | None:
+    """Where the course was brought in from; ``None``: no such course."""
+    row = session.scalar(select(CourseRow).filter_by(slug=slug))
+    return Source(row.content, row.directory, row.folder, row.revision) if row else None
 
 
 def content_digest(session: Session, slug: str) -> str | None:
@@ -94,20 +130,51 @@ def content_digest(session: Session, slug: str) -> str | None:
     return session.scalar(select(CourseRow.content).filter_by(slug=slug))
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where a course comes from.
+
+    Attributes:
+        content: the digest of the files that make the course.
+        directory: the digest of the packed course directory.
+        folder: the absolute path; empty when nobody shall look there again.
+        revision: what git calls this version of it; empty when it is in no repository.
+    """
+
+    content: str
+    directory: str
+    folder: str = ""
+    revision: str = ""
+
+
 def put_course(
-    session: Session, course: Course, *, content: str, directory: str, actor: str, at: datetime
+    session: Session,
+    course: Course,
+    *,
+    content: str,
+    directory: str,
+    actor: str,
+    at: datetime,
+    folder: str = "",
+    revision: str = "",
 ) -> list[str]:
     """Bring a course in, or bring it up to date; return what changed, a phrase each.
 
-    Nothing is ever deleted: an assignment that is no longer in the course is withdrawn.
+    The source is as `Source` has it.
+
+    Nothing is ever deleted: an assignment that is no longer in the course is withdrawn, and one
+    with a new name (``was``) keeps what was handed in to it. Raises `CatalogueError` when a new
+    name cannot be given.
     """
     row = session.scalar(select(CourseRow).filter_by(slug=course.slug))
-    changes = [] if row else [f"course {course.slug} is new"]
+    changes = []
     if row is None:
         row = CourseRow(slug=course.slug)
         session.add(row)
-    elif row.content != content:
-        changes.append(f"content of {course.slug} changed")
+        changes.append(_("course {course} is new", course=course.slug))
+    else:
+        changes += _course_changes(_value(row), course)
+    before = _assignment_values(row)
     row.title, row.summary, row.timezone = course.title, course.summary, course.timezone
     row.offers = list(course.offers)
     row.classes = [
@@ -116,35 +183,111 @@ def put_course(
     ]
     row.environment = asdict(course.environment) if course.environment else None
     row.content, row.directory, row.synchronised = content, directory, at
+    row.folder, row.revision = folder, revision
     session.flush()
     changes += _put_assignments(session, row, course)
-    note(session, actor, "sync", course.slug, at, content=content, changes=changes)
+    after = _assignment_values(row)
+    same = {name for name, value in after.items() if before.get(name) == value}
+    note(
+        *(session, actor, "sync", course.slug, at),
+        before={name: value for name, value in before.items() if name not in same},
+        after={name: value for name, value in after.items() if name not in same},
+        content=content,
+        revision=revision,
+        changes=changes,
+    )
     return changes
 
 
+def _assignment_values(row: CourseRow) -> dict[str, dict[str, object]]:
+    """What the audit tells of a course's assignments, by name."""
+    return {each.name: asdict(each.value()) for each in row.assignments if not each.withdrawn}
+
+
+def _course_changes(before: Course, after: Course) -> list[str]:
+    words = {
+        "title": _("the title is now “{title}”", title=after.title),
+        "summary": _("the summary changes"),
+        "offers": _("the offers are now {offers}", offers=", ".join(after.offers)),
+        "timezone": _("the time zone is now {zone}", zone=after.timezone),
+        "classes": _("the class hours change"),
+        "environment": _("the environment changes"),
+    }
+    return [text for name, text in words.items() if getattr(before, name) != getattr(after, name)]
+
+
 def _put_assignments(session: Session, row: CourseRow, course: Course) -> list[str]:
-    changes = []
     known = {assignment.name: assignment for assignment in row.assignments}
+    changes = _rename(known, course)
+    session.flush()
     for position, wanted in enumerate(course.assignments):
         assignment = known.pop(wanted.name, None)
         if assignment is None:
             assignment = AssignmentRow(course_id=row.id, name=wanted.name)
             session.add(assignment)
-            changes.append(f"assignment {wanted.name} is new")
+            changes.append(_("assignment {name} is new", name=wanted.name))
         elif assignment.withdrawn:
-            changes.append(f"assignment {wanted.name} is back")
-        elif assignment.value() != wanted:
-            changes.append(f"assignment {wanted.name} changed")
+            changes.append(_("assignment {name} is back", name=wanted.name))
+        else:
+            changes += _assignment_changes(assignment.value(), wanted, course.timezone)
         assignment.title, assignment.due = wanted.title, wanted.due
         assignment.late, assignment.max_bytes = wanted.late.value, wanted.max_bytes
+        assignment.penalty_per_day = wanted.penalty_per_day
+        assignment.grace_minutes = wanted.grace_minutes
+        assignment.max_files, assignment.kinds = wanted.max_files, list(wanted.kinds)
         assignment.position, assignment.withdrawn = position, False
     for assignment in known.values():
         if not assignment.withdrawn:
             assignment.withdrawn = True
-            changes.append(f"assignment {assignment.name} is withdrawn; its submissions are kept")
+            changes.append(
+                _(
+                    "assignment {name} is withdrawn; what was handed in is kept",
+                    name=assignment.name,
+                )
+            )
     session.flush()
     session.expire(row)
     return changes
+
+
+def _rename(known: dict[str, AssignmentRow], course: Course) -> list[str]:
+    changes = []
+    for wanted in course.assignments:
+        if not wanted.was or wanted.was not in known:
+            continue  # done before, or the course is new
+        if wanted.name in known:
+            raise CatalogueError(
+                [
+                    _(
+                        "course.toml: {was} cannot become {name}, since there is an assignment "
+                        "{name} already. Choose another name.",
+                        was=wanted.was,
+                        name=wanted.name,
+                    )
+                ]
+            )
+        assignment = known[wanted.name] = known.pop(wanted.was)
+        assignment.name = wanted.name
+        changes.append(
+            _(
+                "assignment {was} is called {name} now, with all that was handed in",
+                was=wanted.was,
+                name=wanted.name,
+            )
+        )
+    return changes
+
+
+def _assignment_changes(before: Assignment, after: Assignment, zone: str) -> list[str]:
+    if before == after:
+        return []
+    name = after.name
+    if before.due == after.due:
+        return [_("assignment {name} changes", name=name)]
+    if after.due is None:
+        return [_("assignment {name} has no deadline any more", name=name)]
+    due = words.date(after.due, zone)
+    return [_("assignment {name} is due on {due} now", name=name, due=due)]
 
 
 def _class(kept: dict[str, str]) -> ClassHours:

@@ -12,7 +12,7 @@ from courses.store.audit import note
 from courses.store.courses import CourseRow
 from courses.store.people import EnrolmentRow
 from courses.store.releases import FetchRow
-from courses.store.submissions import FeedbackRow, SubmissionRow
+from courses.store.submissions import ChoiceRow, FeedbackRow, SubmissionRow
 
 
 def forget(session: Session, *, actor: str, at: datetime) -> list[str]:
@@ -36,7 +36,7 @@ def forget(session: Session, *, actor: str, at: datetime) -> list[str]:
     ).all()
     theirs = select(SubmissionRow.id).where(SubmissionRow.user.in_(names))
     session.execute(delete(FeedbackRow).where(FeedbackRow.submission_id.in_(theirs)))
-    for table in (SubmissionRow, FetchRow, EnrolmentRow):
+    for table in (ChoiceRow, SubmissionRow, FetchRow, EnrolmentRow):
         session.execute(delete(table).where(table.user.in_(names)))
     for slug in courses:
         note(session, actor, "rehearsal-over", slug, at, students=len(names))

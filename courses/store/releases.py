@@ -52,8 +52,20 @@ def release(
     if row is None:
         row = ReleaseRow(assignment_id=assignment.id)
         session.add(row)
+    before = {"sha256": row.sha256} if row.sha256 else None
     row.sha256, row.released = sha256, at
-    note(session, actor, "release", slug, at, assignment=name, sha256=sha256)
+    after = {"sha256": sha256}
+    note(
+        session,
+        actor,
+        "release",
+        slug,
+        at,
+        before=before,
+        after=after,
+        assignment=name,
+        sha256=sha256,
+    )
 
 
 def withdraw(session: Session, slug: str, name: str, *, actor: str, at: datetime) -> bool:
@@ -62,7 +74,8 @@ def withdraw(session: Session, slug: str, name: str, *, actor: str, at: datetime
     if row is None:
         return False
     session.delete(row)
-    note(session, actor, "withdraw", slug, at, assignment=name, sha256=row.sha256)
+    before = {"sha256": row.sha256}
+    note(session, actor, "withdraw", slug, at, before=before, assignment=name, sha256=row.sha256)
     return True
 
 
@@ -84,8 +97,20 @@ def remember_fetch(session: Session, slug: str, name: str, user: str, at: dateti
     if row is None:
         row = FetchRow(assignment_id=assignment.id, user=user)
         session.add(row)
+    before = {"fetched": row.fetched} if row.fetched else None
     row.fetched = at
-    note(session, user, "fetch", slug, at, assignment=name)
+    after = {"fetched": at}
+    note(
+        session,
+        user,
+        "fetch",
+        slug,
+        at,
+        subject=user,
+        before=before,
+        after=after,
+        assignment=name,
+    )
 
 
 def fetches(session: Session, slug: str) -> dict[tuple[str, str], datetime]:

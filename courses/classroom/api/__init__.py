@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
-from courses.classroom.api import courses, feedback, handins, health, releases
+from courses.classroom.api import (
+    announcements,
+    courses,
+    deadlines,
+    feedback,
+    grades,
+    handins,
+    health,
+    openapi,
+    record,
+    releases,
+)
 from courses.classroom.handlers import Handler, NoSuchApi
 
-PARTS = (health, courses, releases, handins, feedback)
+PARTS = (
+    openapi,
+    health,
+    courses,
+    releases,
+    handins,
+    feedback,
+    deadlines,
+    record,
+    grades,
+    announcements,
+)
 
 
 def routes() -> dict[str, type[Handler]]:

@@ -17,5 +17,9 @@ class JsonHandler(ApiHandler):
     """Answers with JSON, lists too (which ``RequestHandler.write`` refuses)."""
 
     def write_json(self, value: object) -> None:
+        self.write_text(json.dumps(value, ensure_ascii=False))
+
+    def write_text(self, text: str) -> None:
+        """Answer with JSON that is written already."""
         self.set_header("Content-Type", "application/json; charset=UTF-8")
-        self.finish(json.dumps(value, ensure_ascii=False))
+        self.finish(text)

@@ -11,6 +11,7 @@ from courses.classroom.handlers import Handler
 from courses.classroom.uploads import UploadHandler
 from courses.course import Caller
 from courses.errors import Malformed
+from courses.language import gettext as _
 from courses.submissions import iso
 
 
@@ -19,7 +20,7 @@ class FeedbackOn(UploadHandler):
         slug, submission_id = names
         score, max_score = self._points("score"), self._points("max_score")
         if (score is None) is not (max_score is None):
-            raise Malformed("Give both score and max_score, or neither.")
+            raise Malformed(_("Give both score and max_score, or neither."))
         return self.shared.desks.feedback.give(who, slug, submission_id, score, max_score)
 
     async def put(self, slug: str, submission_id: str) -> None:
@@ -39,7 +40,9 @@ class FeedbackOn(UploadHandler):
         except ValueError:
             value = math.nan
         if not 0 <= value < math.inf:
-            raise Malformed(f"{name} is {text!r}; it must be a number, 0 or more.")
+            raise Malformed(
+                _("{name} is '{text}'; it must be a number, 0 or more.", name=name, text=text)
+            )
         return value
 
 

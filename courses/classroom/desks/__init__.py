@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from courses.classroom.desks.announcements import Announcements
 from courses.classroom.desks.base import Upload
-from courses.classroom.desks.courses import Classroom, Courses, Standing
+from courses.classroom.desks.belongings import Belongings
+from courses.classroom.desks.complaints import Complaints
+from courses.classroom.desks.courses import Courses, Standing
+from courses.classroom.desks.deadlines import Deadlines
 from courses.classroom.desks.feedback import FeedbackDesk
 from courses.classroom.desks.handins import HandIns
+from courses.classroom.desks.overview import OverviewDesk
+from courses.classroom.desks.people import People
+from courses.classroom.desks.record import Record
 from courses.classroom.desks.releases import Releases
+from courses.classroom.desks.source import CourseSource
 from courses.store import Store
 
-__all__ = ["Classroom", "Desks", "Standing", "Upload"]
+__all__ = ["Desks", "Standing", "Upload"]
 
 
 class Desks:
@@ -19,6 +27,14 @@ class Desks:
         self.store = store
         self.staff_max_bytes = staff_max_bytes
         self.courses = Courses(store, staff_max_bytes)
+        self.source = CourseSource(store, staff_max_bytes)
         self.releases = Releases(store, staff_max_bytes)
         self.handins = HandIns(store, staff_max_bytes)
         self.feedback = FeedbackDesk(store, staff_max_bytes)
+        self.deadlines = Deadlines(store, staff_max_bytes)
+        self.record = Record(store, staff_max_bytes)
+        self.announcements = Announcements(store, staff_max_bytes)
+        self.complaints = Complaints(store, staff_max_bytes)
+        self.belongings = Belongings(store, staff_max_bytes)
+        self.people = People(store, staff_max_bytes)
+        self.overview = OverviewDesk(store, staff_max_bytes)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from courses.course import Caller
 from courses.errors import NotFound
+from courses.language import gettext as _
 from courses.store import Incoming, Store, access, releases
 from courses.store import courses as course_rows
 from courses.store.audit import note, now
@@ -77,5 +78,8 @@ def released(session: Session, slug: str, name: str) -> None:
 
 def not_released(name: str) -> NotFound:
     return NotFound(
-        f"The assignment {name!r} is not released. Ask the people who teach the course."
+        _(
+            "The assignment '{name}' is not released. Ask the people who teach the course.",
+            name=name,
+        )
     )

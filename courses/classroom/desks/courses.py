@@ -6,30 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from courses.classroom.desks.base import Desk
-from courses.course import Assignment, Caller, Course, Enrolment, Role
-from courses.store import access, people, releases, submissions
+from courses.course import Assignment, Caller, Course, Role
+from courses.store import access, deadlines, people, releases, submissions
 from courses.store import courses as course_rows
 from courses.submissions import Submission
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Where one person stands with one assignment."""
+    """Where one person stands with one assignment, which has the person's own deadline."""
 
     assignment: Assignment
     released: datetime | None
     fetched: datetime | None
-    submissions: tuple[Submission, ...]
-
-
-@dataclass(frozen=True)
-class Classroom:
-    """A course as its staff sees it."""
-
-    course: Course
-    released: dict[str, datetime]
-    people: tuple[Enrolment, ...]
-    fetched: dict[tuple[str, str], datetime]
     submissions: tuple[Submission, ...]
 
 
@@ -48,31 +37,33 @@ class Courses(Desk):
             return course_rows.get_course(session, slug), role
 
     def standings(self, who: Caller, slug: str) -> list[Standing]:
-        """The assignments that the person sees, in the course's order."""
+        """The assignments that the person sees, in the course's order.
+
+        Those that were taken back, or have left the course, are there while they have work of the
+        person's.
+        """
         with self.store.reading() as session:
             role = access.member(session, slug, who)
-            course = course_rows.get_course(session, slug)
-            released = releases.releases(session, slug)
+            assignments = deadlines.assignments_for(session, slug, who.name)
+            gone = course_rows.withdrawn(session, slug)
+            released = {
+                name: each.released for name, each in releases.releases(session, slug).items()
+            }
             fetched = releases.fetches(session, slug)
             own = submissions.of_course(session, slug, user=who.name)
+        worked_on = {each.receipt.assignment for each in own}
+        shown = [
+            each
+            for each in assignments
+            if role.grades or each.name in released or each.name in worked_on
+        ]
+        shown += [each for each in gone if each.name in worked_on]
         return [
             Standing(
-                assignment,
-                released[assignment.name].released if assignment.name in released else None,
-                fetched.get((assignment.name, who.name)),
-                tuple(each for each in own if each.receipt.assignment == assignment.name),
+                each,
+                None if each in gone else released.get(each.name),
+                fetched.get((each.name, who.name)),
+                tuple(one for one in own if one.receipt.assignment == each.name),
             )
-            for assignment in course.assignments
-            if role.grades or assignment.name in released
+            for each in shown
         ]
-
-    def classroom(self, who: Caller, slug: str) -> Classroom:
-        """All that staff sees of a course."""
-        with self.looking(who, slug, "course") as session:
-            return Classroom(
-                course_rows.get_course(session, slug),
-                {name: each.released for name, each in releases.releases(session, slug).items()},
-                tuple(people.people(session, slug)),
-                releases.fetches(session, slug),
-                tuple(submissions.of_course(session, slug)),
-            )

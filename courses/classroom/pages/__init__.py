@@ -3,12 +3,45 @@
 from __future__ import annotations
 
 from courses.classroom.handlers import Handler
-from courses.classroom.pages import course, feedback, home, receipts, sessions
+from courses.classroom.pages import (
+    announcements,
+    belongings,
+    complaints,
+    course,
+    deadlines,
+    feedback,
+    home,
+    languages,
+    people,
+    receipts,
+    record,
+    sessions,
+    source,
+    staff,
+    staff_files,
+)
 from courses.classroom.pages.base import Callback, NoSuchPage
 
 __all__ = ["NoSuchPage", "routes"]
 
-PARTS = (home, course, sessions, receipts, feedback)
+PARTS = (
+    *(
+        source,
+        home,
+        course,
+        sessions,
+        receipts,
+        feedback,
+        record,
+        deadlines,
+        people,
+        languages,
+        announcements,
+        complaints,
+        belongings,
+    ),
+    *(staff, staff_files),
+)
 
 
 def routes() -> dict[str, type[Handler]]:

@@ -14,6 +14,7 @@ from tornado.web import HTTPError
 from courses.classroom import session_views, views
 from courses.classroom.handlers import Handler, caller, hub_away
 from courses.course import Caller, Course
+from courses.language import gettext as _
 from courses.store.audit import now
 
 # The nonce, because 'self' is also where people's own notebook servers are.
@@ -22,11 +23,6 @@ _PAGE_POLICY = (
     "img-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
 )
 _STATIC = Path(__file__).parents[1] / "static"
-_HEADINGS = {
-    403: "This is not yours to see",
-    404: "Nothing is here",
-    503: "Just a moment",
-}
 
 
 class Page(Handler):
@@ -49,9 +45,16 @@ class Page(Handler):
             "hub": auth.hub_host + auth.hub_prefix,
             "version": static_version(),
             "nonce": self._nonce,
+            "back": quote(self._back(), safe=""),
         }
         values = {"site": site, "user": self.user_name(), **values}
         self.finish(self.shared.templates.get_template(template).render(values))
+
+    def _back(self) -> str:
+        """This page's address below the prefix, for who changes the language on it."""
+        if self.request.method != "GET":
+            return ""
+        return (self.request.uri or "").removeprefix(self.shared.auth.base_url)
 
     def user_name(self) -> str:
         """Who is logged in; empty where that does not matter."""
@@ -60,8 +63,7 @@ class Page(Handler):
     def write_sentence(self, status: int, message: str) -> None:
         self._set_policy()
         self.set_header("Content-Type", "text/html; charset=UTF-8")
-        heading = _HEADINGS.get(status, "That did not work")
-        self.show("error.html", status=status, heading=heading, message=message)
+        self.show("error.html", status=status, heading=_heading(status), message=message)
 
 
 class PersonalPage(HubOAuthenticated, Page):
@@ -72,6 +74,8 @@ class PersonalPage(HubOAuthenticated, Page):
             await self.hub_auth.get_user(self, sync=False)  # remembered for current_user
         except HTTPError as error:
             raise hub_away() from error
+        if name := self.user_name():
+            self.shared.keeper.seen(name)
 
     def user_name(self) -> str:
         try:
@@ -114,6 +118,15 @@ class NoSuchPage(Page):
 
 class Callback(Page, HubOAuthCallbackHandler):
     """Where the hub sends people back to after the login."""
+
+
+def _heading(status: int) -> str:
+    headings = {
+        403: _("This is not yours to see"),
+        404: _("Nothing is here"),
+        503: _("Just a moment"),
+    }
+    return headings.get(status) or _("That did not work")
 
 
 @cache

@@ -13,6 +13,7 @@ from courses.classroom import views
 from courses.classroom.handlers import Handler
 from courses.classroom.pages.receipts import SUBMISSION, SubmissionPage
 from courses.errors import NotFound
+from courses.language import gettext as _
 
 # Feedback shows a student's own output, which may be any HTML: nothing in it runs, nothing in it
 # loads, and it has no origin, so that it could not use anybody's cookies either.
@@ -32,7 +33,7 @@ class FeedbackPage(SubmissionPage):
         names = await self.work(_html_files, path, self.shared.desks.staff_max_bytes)
         wanted = self.get_query_argument("notebook", names[0] if names else "")
         if names and wanted not in names:
-            raise NotFound("There is no feedback on a notebook of this name.")
+            raise NotFound(_("There is no feedback on a notebook of this name."))
         address = str(values["address"])
         zone = course.timezone
         self.show(
@@ -62,11 +63,11 @@ class FeedbackFile(SubmissionPage):
     async def get(self, slug: str, submission_id: str, name: str) -> None:
         path = await self.work(self.shared.desks.feedback.read, self.who, slug, submission_id)
         if not name.endswith(".html"):
-            raise NotFound("Only the pages of the feedback are shown here.")
+            raise NotFound(_("Only the pages of the feedback are shown here."))
         try:
             page = await self.work(archives.read, path, name, _MAX_FEEDBACK_PAGE)
         except KeyError:
-            raise NotFound("There is no feedback on a notebook of this name.") from None
+            raise NotFound(_("There is no feedback on a notebook of this name.")) from None
         self.set_header("Content-Security-Policy", _FEEDBACK_POLICY)
         self.set_header("Content-Type", "text/html; charset=UTF-8")
         self.finish(page)

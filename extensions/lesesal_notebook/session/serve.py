@@ -45,6 +45,7 @@ class SessionServerApp(ServerApp):
             "jupyter_lsp": ["lsp"],
             "jupyter_resource_usage": ["api/metrics", "metrics"],
             "lesesal_notebook.exchange.pages": ["assignments", "courses", "nbgrader_version"],
+            "lesesal_notebook.session.announcements": ["lesesal/announcements"],
             "lesesal_notebook.session.formgrader": ["formgrader"],
             "lesesal_notebook.session.page": ["lesesal/session"],
             "nbgitpuller": ["git-pull", "git-sync", "interact"],
