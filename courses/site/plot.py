@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Sequence
-from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from courses import plots
+from courses.plots import INK, LINE
 from courses.rehearsal import Attempt, Rehearsal, Step
 
-# Light and dark, as the classroom's pages have them (courses/classroom/static/lesesal.css).
-INK, SOFT, LINE = "#22262a", "#64675f", "#e2ddd1"
 BAD = "#b3261e"
 COLOURS = {
     Step.LOGIN: "#c3b18a",
@@ -26,9 +20,7 @@ COLOURS = {
     Step.STOP: "#8c8f86",
 }
 DARK = {
-    INK: "#e7e3d9",
-    SOFT: "#a09f94",
-    LINE: "#343936",
+    **plots.DARK,
     BAD: "#f2897f",
     COLOURS[Step.LOGIN]: "#8f8261",
     COLOURS[Step.START]: "#7fc8a9",
@@ -43,38 +35,19 @@ _WORDS = {
     Step.SUBMIT: "handed in",
     Step.STOP: "left",
 }
-_SETTINGS: Any = {
-    # Text stays text: searchable, read aloud, in the reader's font.
-    "svg.fonttype": "none",
-    "svg.hashsalt": "lesesal",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "text.color": INK,
-    "axes.facecolor": "none",
-    "axes.edgecolor": LINE,
-    "axes.labelcolor": SOFT,
-    "xtick.color": SOFT,
-    "ytick.color": SOFT,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
-_FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
 
 
 def svg(rehearsal: Rehearsal) -> str:
     """Above, the share of students that had got so far; below, each student's own way."""
-    with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(9, 7.2), layout="constrained")
-        FigureCanvasSVG(figure)
+    title = (
+        f"Rehearsal of {rehearsal.plan.course} with {rehearsal.plan.students} students: "
+        "how many were how far, and when"
+    )
+    with plots.drawing(9, 7.2) as figure:
         shares, ways = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2.4))
-        figure.patch.set_alpha(0)
         _shares(shares, rehearsal)
         _ways(ways, rehearsal.attempts)
-        out = io.StringIO()
-        # Without who made it, when and by which address: it names nothing outside.
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(out, format="svg", metadata=nothing)
-    return _readable(out.getvalue(), rehearsal)
+        return plots.svg(figure, title, DARK)
 
 
 def _shares(axes: Axes, rehearsal: Rehearsal) -> None:
@@ -122,25 +95,3 @@ def _ways(axes: Axes, attempts: Sequence[Attempt]) -> None:
     axes.set_title("Each student's way; red is what failed", loc="left", fontsize=11, color=INK)
     axes.set_ylabel("student")
     axes.set_xlabel("seconds since the first came")
-
-
-def _readable(text: str, rehearsal: Rehearsal) -> str:
-    """Fit to stand alone and in a page: it scales, is dark where its reader is, and has words."""
-    text = text[text.index("<svg") :]
-    # The colours that matplotlib writes hold everywhere; a browser that is dark replaces them.
-    dark = "".join(
-        f'[style*="{kind}: {light}"]{{{kind}:{night} !important}}'
-        for light, night in DARK.items()
-        for kind in ("fill", "stroke")
-    )
-    style = (
-        f"<style>:root{{color-scheme:light dark}}svg text{{font-family:{_FONT} !important}}"
-        f"@media (prefers-color-scheme: dark){{{dark}}}</style>"
-    )
-    words = (
-        f"<title>Rehearsal of {rehearsal.plan.course} with {rehearsal.plan.students} students: "
-        "how many were how far, and when</title>"
-    )
-    opening, _, rest = text.partition(">")
-    opening = re.sub(r' (?:width|height)="[^"]*pt"', "", opening)
-    return f'{opening} role="img">{words}{style}{rest}'

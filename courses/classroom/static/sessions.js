@@ -1,30 +1,33 @@
 // Keeps what a page says of sessions fresh: asks the classroom for the parts, and ticks times.
 (() => {
-  const { address, xsrf } = document.currentScript.dataset;
+  const { address, xsrf, words: told } = document.currentScript.dataset;
+  const words = JSON.parse(told);
   const PAUSE = 10e3;
   const ENDING = 15 * 60;
-  const written = (options) => new Intl.DateTimeFormat("en-GB", options);
-  const hours = written({ hour: "2-digit", minute: "2-digit" });
-  const weekday = written({ weekday: "long" });
-  const date = written({ day: "numeric", month: "short" });
   const shown = new Map();
 
-  // A time as the reader's own clock has it: 13:40, tomorrow 09:10, Friday 09:10, 4 Dec 09:10; with
-  // "at " before the hours, if wanted.
-  const clock = (moment, at) => {
+  const fill = (text, values) => text.replace(/{(\w+)}/g, (_, name) => values[name]);
+
+  // A time as the reader's own clock has it: 13:40, tomorrow 09:10, Friday 09:10, 4 Dec 09:10; in
+  // the page's language, as courses.words.clock says it.
+  const clock = (moment, style) => {
+    const { days: names, months, date } = words.clock;
     const midnight = (each) => new Date(each).setHours(0, 0, 0, 0);
     const days = Math.round((midnight(moment) - midnight(Date.now())) / 86400e3);
-    const near = { "-1": "yesterday ", 0: "", 1: "tomorrow " }[days];
-    const far = days > 1 && days < 7 ? weekday : date;
-    return (near ?? `${far.format(moment)} `) + at + hours.format(moment);
+    const two = (count) => String(count).padStart(2, "0");
+    const time = `${two(moment.getHours())}:${two(moment.getMinutes())}`;
+    const day = days > 1 && days < 7
+      ? names[(moment.getDay() + 6) % 7]
+      : fill(date, { day: moment.getDate(), month: months[moment.getMonth()] });
+    return fill(words.clock[style][days] ?? words.clock[style].day, { day, time });
   };
 
   const left = (seconds) => {
     const minutes = Math.floor(seconds / 60);
-    if (seconds <= 0) { return "its time is over"; }
-    if (minutes < 1) { return "less than a minute left"; }
-    if (minutes < 120) { return `${minutes} minute${minutes === 1 ? "" : "s"} left`; }
-    return `${Math.floor(minutes / 60)} hours left`;
+    if (seconds <= 0) { return words.over; }
+    if (minutes < 1) { return words.last; }
+    if (minutes < 120) { return fill(minutes === 1 ? words.minute : words.minutes, { count: minutes }); }
+    return fill(words.hours, { count: Math.floor(minutes / 60) });
   };
 
   const say = (place, text) => {
@@ -38,7 +41,7 @@
 
   const tick = () => {
     for (const place of document.querySelectorAll("[data-part=line] time")) {
-      say(place, clock(new Date(place.dateTime), "at" in place.dataset ? "at " : ""));
+      say(place, clock(new Date(place.dateTime), "at" in place.dataset ? "at" : "short"));
     }
     for (const place of document.querySelectorAll("[data-ends]")) {
       const seconds = place.dataset.ends - Date.now() / 1000;
@@ -52,7 +55,7 @@
   };
 
   // Only what is new is replaced, and who is on one of its buttons stays there.
-  const fill = (place, html) => {
+  const renew = (place, html) => {
     const held = place.contains(document.activeElement) ? document.activeElement.textContent : null;
     place.innerHTML = html;
     if (held !== null) {
@@ -68,7 +71,7 @@
       if (!told) { continue; }
       if (shown.get(place) !== told[part]) {
         shown.set(place, told[part]);
-        fill(place, told[part]);
+        renew(place, told[part]);
       }
       place.dataset.state = told.state;
       if (part === "line" && state !== told.state) { news.push(place); }
