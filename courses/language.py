@@ -53,7 +53,7 @@ def use(language: str) -> Iterator[None]:
 
 
 def choose(cookie: str, accept: str) -> str:
-    """What to answer in: what the person chose, else what the browser prefers (RFC 9110, 12.5.4)."""
+    """What to answer in: what the person chose, else the browser's wish (RFC 9110, 12.5.4)."""
     if cookie in LANGUAGES:
         return cookie
     wanted = []
@@ -69,15 +69,20 @@ def choose(cookie: str, accept: str) -> str:
     return negotiate_locale(names, list(LANGUAGES)) or DEFAULT
 
 
-def gettext(text: str, **values: object) -> str:
+def gettext(text: str, /, **values: object) -> str:
     """The text in the current language, with ``{name}`` filled in from the values."""
     found = _translations(current()).ugettext(text)
     return found.format(**values) if values else found
 
 
-def ngettext(one: str, many: str, count: int, **values: object) -> str:
+def ngettext(one: str, many: str, count: int, /, **values: object) -> str:
     """The same for a count, which both texts may have as ``{count}``."""
-    return _translations(current()).ungettext(one, many, count).format(count=count, **values)
+    return plural(one, many, count).format(count=count, **values)
+
+
+def plural(one: str, many: str, count: int) -> str:
+    """The text for a count, before anything is filled in."""
+    return _translations(current()).ungettext(one, many, count)
 
 
 @cache

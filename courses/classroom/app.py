@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-import jinja2
 from jupyterhub.services.auth import HubOAuth
 from tornado.httpclient import AsyncHTTPClient
 from tornado.httpserver import HTTPServer
@@ -21,10 +20,11 @@ from tornado.web import StaticFileHandler
 from traitlets import Integer, TraitError, Unicode, default, validate
 from traitlets.config import Application
 
-from courses import language
-from courses.classroom import api, pages
+from courses.classroom import api, pages, templating
 from courses.classroom.desks import Desks
 from courses.classroom.handlers import Shared
+from courses.classroom.hub_groups import HubApi, HubKeeper
+from courses.classroom.live import Live
 from courses.classroom.sessions import Sessions
 from courses.errors import CourseError
 from courses.store import Store, default_url
@@ -63,7 +63,7 @@ class ClassroomApp(Application):
     database_url = Unicode(
         help="""The database, as an SQLAlchemy URL.
 
-        Default: ``classroom.sqlite`` in `home`.
+        Default: $LESESAL_DATABASE_URL, else ``classroom.sqlite`` in `home`.
 
         Example: ``c.ClassroomApp.database_url = "postgresql+psycopg:///lesesal"``
         """
@@ -142,20 +142,17 @@ class ClassroomApp(Application):
         """The web application over an open store."""
         # Told roles change within a minute; the hub is asked once a minute and person.
         auth = HubOAuth.instance(parent=self, cache_max_age=60)
-        templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(_HERE / "templates"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        templates.globals.update(_=language.gettext, ngettext=language.ngettext)
+        desks = Desks(store, self.staff_max_bytes)
+        pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
+        self.keeper = HubKeeper(store, HubApi(auth, self.log), pool, self.log)
         shared = Shared(
-            desks=Desks(store, self.staff_max_bytes),
+            desks=desks,
             auth=auth,
             sessions=Sessions(auth, self.log),
-            pool=ThreadPoolExecutor(_THREADS, thread_name_prefix="store"),
-            templates=templates,
+            live=Live(desks.overview, pool, self.log),
+            keeper=self.keeper,
+            pool=pool,
+            templates=templating.environment(),
             log=self.log,
         )
         prefix = auth.base_url
@@ -205,8 +202,10 @@ class ClassroomApp(Application):
         PeriodicCallback(stop_without_hub, _PARENT_MS).start()
         scheme = "https" if tls else "http"
         self.log.info("The classroom is open on %s://%s:%s", scheme, self.ip, self.port)
+        keeping = loop.asyncio_loop.create_task(self.keeper.run())  # type: ignore[attr-defined]
         loop.start()
         server.stop()
+        keeping.cancel()
         store.close()
 
     def _log_request(self, handler: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from functools import partial
 from logging import Logger
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import IO, Any, ParamSpec, TypeVar
 
 import jinja2
 from jupyterhub.services.auth import HubOAuth
@@ -21,10 +22,13 @@ from tornado.web import HTTPError, RequestHandler
 
 from courses import language
 from courses.classroom.desks import Desks
+from courses.classroom.hub_groups import HubKeeper
+from courses.classroom.live import Live
 from courses.classroom.sessions import Sessions
 from courses.classroom.statuses import sentence_for, status_of
 from courses.course import Caller
 from courses.errors import CourseError, NotAllowed, Unavailable
+from courses.language import gettext as _
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,6 +44,8 @@ class Shared:
     desks: Desks
     auth: HubOAuth
     sessions: Sessions
+    live: Live
+    keeper: HubKeeper
     pool: ThreadPoolExecutor
     templates: jinja2.Environment
     log: Logger
@@ -66,6 +72,13 @@ class Handler(RequestHandler):
         # The language of the request goes along.
         call = partial(contextvars.copy_context().run, call)
         return await loop.run_in_executor(self.shared.pool, partial(call, *args, **kwargs))
+
+    def decode_argument(self, value: bytes, name: str | None = None) -> str:
+        """Names in addresses and forms are text that a database can hold (PostgreSQL: no NUL)."""
+        text = super().decode_argument(value, name)
+        if "\0" in text:
+            raise HTTPError(404 if name is None else 400)
+        return text
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         error = _error(kwargs)
@@ -96,10 +109,11 @@ class Handler(RequestHandler):
         """The body of an error, as docs/exchange-api.md has it."""
         return json.dumps({"status": status, "message": message}, ensure_ascii=False).encode()
 
-    async def send_file(self, path: Path, name: str) -> None:
-        """Answer with a stored archive as a download, in pieces."""
-        with await self.work(path.open, "rb") as file:
-            size = (await self.work(path.stat)).st_size
+    async def send_file(self, source: Path | IO[bytes], name: str) -> None:
+        """Answer with an archive as a download, in pieces; an open file is closed then."""
+        file = await self.work(source.open, "rb") if isinstance(source, Path) else source
+        with file:
+            size = os.fstat(file.fileno()).st_size
             self.set_header("Content-Type", "application/zip")
             self.set_header("Content-Length", str(size))
             safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)
@@ -121,7 +135,7 @@ class ApiHandler(Handler):
         token = auth.get_token(self, in_cookie=False)
         if not token:
             raise NotAllowed(
-                "The request has no token. Send a JupyterHub token in the header Authorization."
+                _("The request has no token. Send a JupyterHub token in the header Authorization.")
             )
         try:
             model = await auth.user_for_token(token, sync=False)
@@ -129,13 +143,15 @@ class ApiHandler(Handler):
             raise hub_away() from error
         if model is None:
             raise NotAllowed(
-                "The hub does not know this token. Restart your session to get a new one."
+                _("The hub does not know this token. Restart your session to get a new one.")
             )
         if model.get("kind", "user") != "user":
-            raise NotAllowed("This token is a service's; the classroom serves people.")
+            raise NotAllowed(_("This token is a service's; the classroom serves people."))
         if not auth.check_scopes(auth.access_scopes, model):
             needed = max(auth.access_scopes, key=len, default="access:services")
-            raise NotAllowed(f"This token may not enter the classroom: it lacks {needed}.")
+            raise NotAllowed(
+                _("This token may not enter the classroom: it lacks {scope}.", scope=needed)
+            )
         return caller(model)
 
 
@@ -152,7 +168,7 @@ def caller(model: Mapping[str, Any]) -> Caller:
 
 
 def hub_away() -> Unavailable:
-    return Unavailable("The hub does not say who you are just now. Wait a moment and try again.")
+    return Unavailable(_("The hub does not say who you are just now. Wait a moment and try again."))
 
 
 def _error(kwargs: dict[str, Any]) -> CourseError | None:

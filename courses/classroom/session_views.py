@@ -11,6 +11,8 @@ from courses import words
 from courses.classroom.sessions import More, Session, Told
 from courses.classroom.views import View
 from courses.course import Course
+from courses.language import gettext as _
+from courses.language import ngettext, plural
 
 # From here on the end is shown as near.
 _ENDING_SECONDS = 15 * 60
@@ -62,12 +64,11 @@ def session(links: Links, course: Course, known: Session | None, now: datetime) 
 def _clock(seconds: float, now: datetime, zone: str) -> View:
     """A time in words of the course's zone, and what the page's script makes the reader's of."""
     moment = datetime.fromtimestamp(seconds, UTC)
-    spoken = words.deadline(moment, now, zone).removeprefix("today ")
     return {
         "iso": moment.isoformat(timespec="seconds"),
         "epoch": int(seconds),
-        "words": spoken.removeprefix("at ").replace(" at ", " "),
-        "at": spoken,
+        "words": words.clock(moment, now, zone),
+        "at": words.clock(moment, now, zone, at=True),
     }
 
 
@@ -75,22 +76,43 @@ def _left(ends: float, now: datetime) -> str:
     """Rounded down, as the page's script goes on with it."""
     minutes = int((ends - now.timestamp()) // 60)
     if minutes < 1:
-        return "its time is over" if ends <= now.timestamp() else "less than a minute left"
+        return _("its time is over") if ends <= now.timestamp() else _("less than a minute left")
     if minutes < 120:
-        return f"{minutes} minute{'' if minutes == 1 else 's'} left"
-    return f"{minutes // 60} hours left"
+        return ngettext("{count} minute left", "{count} minutes left", minutes)
+    return ngettext("{count} hour left", "{count} hours left", minutes // 60)
+
+
+def script_words() -> dict[str, object]:
+    """What the page's script says with the reader's own clock: see static/sessions.js."""
+    return {
+        "clock": words.clock_patterns(),
+        "over": _("its time is over"),
+        "last": _("less than a minute left"),
+        "minute": plural("{count} minute left", "{count} minutes left", 1),
+        "minutes": plural("{count} minute left", "{count} minutes left", 2),
+        "hours": plural("{count} hour left", "{count} hours left", 2),
+    }
 
 
 def _place(told: Told) -> str:
     if told.place is None:
         return ""
-    return f"number {told.place}" + (f" of {told.queue_length}" if told.queue_length else "")
+    if told.queue_length:
+        return _("number {place} of {length}", place=told.place, length=told.queue_length)
+    return _("number {place}", place=told.place)
 
 
 def _more(more: More) -> str:
-    length = "hour" if more.hours == 1 else f"{words.number(more.hours)} hours"
-    if more.hours < 1:
-        length = f"{round(60 * more.hours)} minutes"
+    """A button's words; hours as they are, or minutes below one."""
+    minutes = round(60 * more.hours)
     if more.how == "extend":
-        return f"Give me another {length}"
-    return f"Book another {length} after this"
+        if more.hours < 1:
+            return _("Give me another {minutes} minutes", minutes=minutes)
+        if more.hours == 1:
+            return _("Give me another hour")
+        return _("Give me another {hours} hours", hours=words.number(more.hours))
+    if more.hours < 1:
+        return _("Book another {minutes} minutes after this", minutes=minutes)
+    if more.hours == 1:
+        return _("Book another hour after this")
+    return _("Book another {hours} hours after this", hours=words.number(more.hours))

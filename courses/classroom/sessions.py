@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 
 from courses.errors import Unavailable
+from courses.language import gettext as _
 
 _TIMEOUT_SECONDS = 10.0
 _ON_ITS_WAY = frozenset({"submitting", "waiting", "booting", "opening"})
@@ -160,7 +161,7 @@ class Sessions:
         answer = await self._fetch("POST", f"session/{_part(user)}/{_part(slug)}/more", b"{}")
         if answer.code < 400:
             return ""
-        otherwise = "The session cannot have more time just now."
+        otherwise = _("The session cannot have more time just now.")
         if answer.code in (404, 500):
             return otherwise
         try:
@@ -195,7 +196,7 @@ class Sessions:
 
 
 def _no_answer() -> Unavailable:
-    return Unavailable("The hub does not answer just now. Wait a moment and try again.")
+    return Unavailable(_("The hub does not answer just now. Wait a moment and try again."))
 
 
 def _part(name: str) -> str:

@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from courses import words
-from courses.classroom.desks import Classroom, Standing
+from courses import receipts, words
+from courses.classroom import times
+from courses.classroom.desks import Standing
 from courses.course import Course, Role
+from courses.deadlines import cost, lateness, rule
+from courses.language import gettext as _
+from courses.language import ngettext
 from courses.submissions import Feedback, Submission
 
 View = dict[str, object]
@@ -18,9 +22,7 @@ View = dict[str, object]
 
 def zone_words(course: Course) -> str:
     """``Oslo time`` for ``Europe/Oslo``."""
-    if course.timezone in ("UTC", "Etc/UTC"):
-        return "UTC"
-    return f"{course.timezone.rsplit('/', 1)[-1].replace('_', ' ')} time"
+    return words.zone(course.timezone)
 
 
 def score(feedback: Feedback | None) -> View | None:
@@ -38,7 +40,7 @@ def card(course: Course, role: Role, standings: Sequence[Standing], now: datetim
         if each.released and each.assignment.due and each.assignment.due > now
     ]
     view: View = {
-        "role": role.value.capitalize(),
+        "role": words.role(role),
         "title": course.title,
         "summary": course.summary,
         "next": None,
@@ -50,7 +52,7 @@ def card(course: Course, role: Role, standings: Sequence[Standing], now: datetim
         assert due is not None  # noqa: S101  chosen so above
         view["next"] = {
             "title": first.assignment.title,
-            "when": words.deadline(due, now, course.timezone),
+            "when": times.near(due, now, course.timezone),
             "distance": words.distance(due, now),
             "handed_in": bool(first.submissions) and role is Role.STUDENT,
         }
@@ -60,12 +62,16 @@ def card(course: Course, role: Role, standings: Sequence[Standing], now: datetim
 def _note(role: Role, standings: Sequence[Standing]) -> str:
     released = sum(1 for each in standings if each.released)
     if not released:
-        return "Nothing is released yet."
+        return _("Nothing is released yet.")
     if role is Role.STUDENT and not all(each.submissions for each in standings):
-        return "No deadline ahead."
+        return _("No deadline ahead.")
     if role is Role.STUDENT:
-        return "Everything is handed in."
-    return f"{released} assignment{'' if released == 1 else 's'} released, no deadline ahead."
+        return _("Everything is handed in.")
+    return ngettext(
+        "{count} assignment released, no deadline ahead.",
+        "{count} assignments released, no deadline ahead.",
+        released,
+    )
 
 
 def assignment(standing: Standing, course: Course, now: datetime, base: str) -> View:
@@ -73,31 +79,40 @@ def assignment(standing: Standing, course: Course, now: datetime, base: str) -> 
     value, zone = standing.assignment, course.timezone
     backs = [each.feedback for each in standing.submissions if each.feedback]
     count = len(standing.submissions)
-    handed_in = {0: "Not handed in yet", 1: "Handed in", 2: "Handed in twice"}.get(
-        count, f"Handed in {count} times"
-    )
+    fetched = _("Fetched") if standing.fetched else _("Not fetched yet")
+    handed_in = _("Not handed in yet")
+    if count:
+        handed_in = ngettext("Handed in once", "Handed in {count} times", count)
     return {
         "name": value.name,
         "title": value.title,
-        "due": words.date(value.due, zone) if value.due else None,
+        "due": times.long(value.due, zone) if value.due else None,
         "distance": words.distance(value.due, now) if value.due else "",
-        "refuses": not value.accepts(datetime.max.replace(tzinfo=now.tzinfo)),
+        "extended": value.extended,
+        "rule": rule(value),
         "score": score(backs[-1]) if backs else None,
         "steps": [
-            _step("Released", standing.released, zone),
-            _step("Fetched" if standing.fetched else "Not fetched yet", standing.fetched, zone),
+            _step(_("Released") if standing.released else _("Taken back"), standing.released, zone),
+            _step(fetched, standing.fetched, zone),
             _step(handed_in, standing.submissions[-1].receipt.timestamp if count else None, zone),
             _step(
-                "Feedback is here" if backs else "No feedback yet",
+                _("Feedback is here") if backs else _("No feedback yet"),
                 backs[-1].released if backs else None,
                 zone,
             ),
         ],
+        # Which one is graded is a question where there are several, and settled with the feedback.
+        "several": count > 1,
+        "choosable": count > 1 and not backs,
         "submissions": [
             {
                 "id": each.receipt.id,
+                "to_grade": each.to_grade,
+                "chosen": each.chosen,
                 "when": words.short_date(each.receipt.timestamp, zone, seconds=True),
                 "on_time": each.receipt.on_time,
+                # The receipt is as it was signed; this is by the deadline that holds now.
+                "cost": cost(lateness(value, each.receipt.timestamp, zone)),
                 "address": f"{base}/submissions/{each.receipt.id}",
                 "feedback": each.feedback is not None,
                 "score": score(each.feedback),
@@ -109,75 +124,6 @@ def assignment(standing: Standing, course: Course, now: datetime, base: str) -> 
 
 def _step(text: str, at: datetime | None, zone: str) -> View:
     return {"words": text, "when": words.short_date(at, zone) if at else "", "done": at is not None}
-
-
-def staff(room: Classroom, now: datetime, base: str) -> View:
-    """The staff's page: an overview of the assignments, and a table of people by assignment."""
-    course, zone = room.course, room.course.timezone
-    students = {each.user for each in room.people if each.role is Role.STUDENT}
-    by_cell: dict[tuple[str, str], list[Submission]] = {}
-    for each in room.submissions:
-        by_cell.setdefault((each.receipt.assignment, each.receipt.user), []).append(each)
-
-    def people_with(name: str, test: str) -> int:
-        found = [by_cell.get((name, user), []) for user in students]
-        if test == "late":
-            return sum(1 for each in found if each and not each[-1].receipt.on_time)
-        if test == "feedback":
-            return sum(1 for each in found if any(one.feedback for one in each))
-        return sum(1 for each in found if each)
-
-    overview = [
-        {
-            "name": each.name,
-            "title": each.title,
-            "due": words.short_date(each.due, zone) if each.due else None,
-            "distance": words.distance(each.due, now) if each.due else "",
-            "released": words.short_date(room.released[each.name], zone)
-            if each.name in room.released
-            else None,
-            "fetched": sum(1 for user in students if (each.name, user) in room.fetched),
-            "handed_in": people_with(each.name, "any"),
-            "late": people_with(each.name, "late"),
-            "feedback": people_with(each.name, "feedback"),
-        }
-        for each in course.assignments
-    ]
-    rows = [
-        {
-            "user": person.user,
-            "staff": person.role.grades,
-            "cells": [
-                _cell(
-                    by_cell.get((each.name, person.user), []),
-                    (each.name, person.user) in room.fetched,
-                    zone,
-                    base,
-                )
-                for each in course.assignments
-            ],
-        }
-        for person in room.people
-    ]
-    return {"overview": overview, "rows": rows, "students": len(students)}
-
-
-def _cell(submissions: Sequence[Submission], fetched: bool, zone: str, base: str) -> View:
-    """The last submission of a person; the feedback shown is on the last one that has some."""
-    if not submissions:
-        return {"when": None, "fetched": fetched}
-    last = submissions[-1]
-    graded = next((each for each in reversed(submissions) if each.feedback), None)
-    return {
-        "when": words.short_date(last.receipt.timestamp, zone),
-        "on_time": last.receipt.on_time,
-        "versions": len(submissions),
-        "address": f"{base}/submissions/{last.receipt.id}",
-        "graded_address": f"{base}/submissions/{graded.receipt.id}" if graded else "",
-        "feedback": graded is not None,
-        "score": score(graded.feedback) if graded else None,
-        "fetched": fetched,
-    }
 
 
 def receipt(submission: Submission, course: Course) -> View:
@@ -193,6 +139,7 @@ def receipt(submission: Submission, course: Course) -> View:
             for each in value.files
         ],
         "feedback": submission.feedback is not None,
+        "key": receipts.read(submission.signed).key,
     }
 
 

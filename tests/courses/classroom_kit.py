@@ -24,6 +24,12 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
+def unzipped(archive: bytes) -> dict[str, bytes]:
+    """The files in an archive."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as found:
+        return {name: found.read(name) for name in found.namelist()}
+
+
 def course(slug: str = "optics", **changes: object) -> Course:
     """A course with an open, a closed, a late and an unreleased assignment."""
     values: dict[str, object] = {
@@ -42,9 +48,15 @@ def course(slug: str = "optics", **changes: object) -> Course:
     return Course(**(values | changes))  # type: ignore[arg-type]
 
 
-def put(store: Store, value: Course, at: datetime = NOW, content: str = "c") -> list[str]:
+def put(
+    store: Store,
+    value: Course,
+    at: datetime = NOW,
+    content: str = "c",
+    directory: str = "d",
+) -> list[str]:
     with store.writing() as session:
-        return put_course(session, value, content=content, directory="d", actor="test", at=at)
+        return put_course(session, value, content=content, directory=directory, actor="test", at=at)
 
 
 def enrol(store: Store, slug: str, **roles: str) -> None:

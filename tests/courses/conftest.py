@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 import httpx
 import hubs
 import pytest
+from postgres_server import PostgresServer
 
 from courses.store import Store
+from courses.store.database import sqlite_url
 
 # Helpers beside the tests: this folder has no __init__.py, so it is no package to import from.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -26,10 +28,12 @@ import sys
 from courses.hub import AccountsAuthenticator
 c.JupyterHub.authenticator_class = AccountsAuthenticator
 c.AccountsAuthenticator.accounts_file = "{home}/accounts.json"
+c.AccountsAuthenticator.admin_users = {{"operator"}}
 c.JupyterHub.spawner_class = "simple"
 c.Spawner.cmd = [sys.executable, "{server}"]
 c.JupyterHub.services.append({{
     "name": "classroom", "url": "http://127.0.0.1:{port}", "oauth_no_confirm": True,
+    "environment": {{"LESESAL_DATABASE_URL": "{database}"}},
     "command": [sys.executable, "-m", "courses.classroom", "--home={home}"]}})
 c.JupyterHub.load_roles += [
     {{"name": "classroom", "services": ["classroom"],
@@ -54,9 +58,35 @@ http.server.HTTPServer((url.hostname, url.port), Answer).serve_forever()
 """
 
 
+@pytest.fixture(scope="session")
+def empty_store(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a PostgreSQL database with our tables, to make copies of."""
+    name = postgres.new()
+    Store.of_home(tmp_path_factory.mktemp("empty"), postgres.url(name)).close()
+    return name
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store.of_home(tmp_path)
+def database() -> str:
+    """``sqlite`` or ``postgresql``; a folder or a module overrides it to run on both."""
+    return "sqlite"
+
+
+@pytest.fixture
+def database_url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty store's database."""
+    if database == "sqlite":
+        yield sqlite_url(tmp_path)
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    name = server.new(request.getfixturevalue("empty_store"))
+    yield server.url(name)
+    server.drop(name)
+
+
+@pytest.fixture
+def store(tmp_path: Path, database_url: str) -> Iterator[Store]:
+    store = Store.of_home(tmp_path, database_url)
     yield store
     store.close()
 
@@ -105,17 +135,26 @@ class Classroom:
 
 
 @pytest.fixture(scope="session")
-def classroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classroom]:
+def classroom(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Classroom]:
+    """On SQLite, or on what a module's tests are parametrised with."""
     home = tmp_path_factory.mktemp("hub")
+    database = ""
+    if getattr(request, "param", "sqlite") == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        database = server.url(server.new(request.getfixturevalue("empty_store")))
     home.chmod(0o700)
     accounts = home / "accounts.json"
-    accounts.write_text(json.dumps([{"name": name, "password": f"pw-{name}"} for name in USERS]))
+    names = (*USERS, "operator")
+    accounts.write_text(json.dumps([{"name": name, "password": f"pw-{name}"} for name in names]))
     accounts.chmod(0o600)
     server = home / "server.py"
     server.write_text(SERVER)
     (port,) = hubs.free_ports(1)
-    store = Store.of_home(home)
-    with hubs.running_hub(home, CONFIG.format(home=home, server=server, port=port)) as hub:
+    store = Store.of_home(home, database)
+    config = CONFIG.format(home=home, server=server, port=port, database=database)
+    with hubs.running_hub(home, config) as hub:
         direct = f"http://127.0.0.1:{port}/services/classroom/"
         assert httpx.get(f"{direct}api/health").status_code == 200
         hub.api("POST", "users", json={"usernames": list(USERS)}).raise_for_status()

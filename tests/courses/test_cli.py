@@ -76,11 +76,19 @@ def test_check_of_a_wrong_course(folder: Path) -> None:
 
 def test_sync_and_enrol(folder: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    assert lesesal("course", "sync", folder, "--home", home, "--release") == (
+    assert lesesal("course", "sync", folder, "--home", home, "--release", "--yes") == (
         "course optics is new\nassignment lenses is new\nassignment lenses is released\n"
+        "optics is up to date\n"
     )
-    again = lesesal("course", "sync", folder, "--home", home, "--release")
+    again = lesesal("course", "sync", folder, "--home", home, "--yes")
     assert again == "optics: nothing changed\n"
+    (folder / "course.toml").write_text(COURSE.replace("Lenses", "Thin lenses"))
+    sync = ["course", "sync", folder, "--home", home]
+    assert lesesal(*sync, "--dry-run") == "assignment lenses changes\n"
+    assert lesesal(*sync, code=1) == (
+        "assignment lenses changes\n"
+        "Nobody is there to be asked. Add --yes, or --dry-run to only look.\n"
+    )
     enrol = ["enrol", "optics", "kari", "--home", home, "--role"]
     assert lesesal(*enrol, "student") == "kari is now student in optics\n"
     assert lesesal(*enrol, "student") == "kari is student in optics\n"

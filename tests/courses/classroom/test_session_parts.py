@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 
-import jinja2
 import pytest
 from classroom_kit import course
 
-from courses.classroom import session_views
+from courses.classroom import session_views, templating
 from courses.classroom.sessions import Last, More, Session, Told
 from courses.classroom.views import View
 
-TEMPLATES = Path(session_views.__file__).parent / "templates"
-MACROS = (
-    jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    .get_template("session.html")
-    .module
-)
+MACROS = templating.environment().get_template("session.html").module
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 LINKS = session_views.Links("/hub/", "/services/classroom/", "o'neil@x.org")
 MINUTE, HOUR = 60, 3600

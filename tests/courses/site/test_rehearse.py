@@ -136,8 +136,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             releases.release(session, "optics", each.name, blob.sha256, actor="ben", at=NOW)
         # A person's own, which a rehearsal must not touch.
         releases.remember_fetch(session, "optics", "lenses", "ada", NOW)
+        signer = store.keys.signer
         submissions.record(
-            session, "optics", assignments[1], user="ada", at=NOW, blob=blob, files=[]
+            session, "optics", assignments[1], user="ada", at=NOW, files=[], signer=signer
         )
     python = sys.executable
     session_side = CHECKOUT / ".venv" / "session" / "bin" / "python"
