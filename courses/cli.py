@@ -15,11 +15,15 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from courses import names
+from courses.backup.command import backup, restore
 from courses.course import Course, Enrolment, Role
 from courses.environments.commands import EnvironmentsFolder, root_of
 from courses.environments.commands import app as environments_app
 from courses.errors import CourseError, NoSpace, SetupError
+from courses.proofs.commands import receipt_app, store_app
 from courses.site.command import rehearse
+from courses.terminal.people import apply_roster, guests_app
+from courses.terminal.person import person_app
 
 app = typer.Typer(
     name="lesesal",
@@ -31,7 +35,14 @@ app = typer.Typer(
 course_app = typer.Typer(help="Check a course's folder; bring it in.", no_args_is_help=True)
 app.add_typer(course_app, name="course")
 app.add_typer(environments_app, name="env")
+app.add_typer(receipt_app, name="receipt")
+app.add_typer(store_app, name="store")
+app.add_typer(guests_app, name="guests")
+app.add_typer(person_app, name="person")
+app.command("roster")(apply_roster)
 app.command("rehearse")(rehearse)
+app.command("backup")(backup)
+app.command("restore")(restore)
 
 Home = Annotated[
     Path,
@@ -97,17 +108,37 @@ def sync_course(
     force: Annotated[
         bool, typer.Option("--force", help="Generate again even if nothing changed.")
     ] = False,
+    pull: Annotated[
+        bool, typer.Option("--pull", help="First bring the folder to what its git remote has.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Bring a course in, or up to date. Submissions are never touched."""
-    from courses.grading.sync import sync
+    """Say what would change, and bring a course in or up to date. Submissions are never touched."""
+    from courses import git
+    from courses.grading.sync import compare, sync
     from courses.machine.home import prepare
     from courses.store import Store
 
     prepare(home)
     store = Store.of_home(home)
-    done = sync(store, folder, actor=_me(), release=release, force=force)
-    for change in done.changes or (f"{done.course.slug}: nothing changed",):
+    if pull and not git.pull(folder):
+        raise SetupError(f"{folder} has no git remote to pull from. Leave --pull out.")
+    found = compare(store, folder)
+    slug = found.course.slug
+    for change in found.changes or (f"{slug}: nothing changed",):
         click.echo(change)
+    if dry_run or not (found.changes or release or force):
+        return
+    if found.changes and not yes:
+        if not sys.stdin.isatty():
+            raise SetupError("Nobody is there to be asked. Add --yes, or --dry-run to only look.")
+        click.confirm(f"Bring {slug} in?", default=True, abort=True)
+    done = sync(store, folder, actor=_me(), release=release, force=force, expected=found.content)
+    for change in done.changes:
+        if change not in found.changes:
+            click.echo(change)
+    click.echo(f"{slug} is up to date")
 
 
 @app.command()

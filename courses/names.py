@@ -10,6 +10,7 @@ import re
 import unicodedata
 
 from courses.errors import BadName
+from courses.language import gettext as _
 
 # JupyterHub allows 1 to 30 of these as the name of a named server, which is the course's slug.
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,29}")
@@ -21,8 +22,11 @@ def slug(text: str) -> str:
     """Return ``text`` if it can be a course's slug, else raise `BadName`."""
     if not _SLUG.fullmatch(text):
         raise BadName(
-            f"{text!r} cannot be a course's slug: use 1 to 30 of a-z, 0-9 and '-', "
-            "beginning with a letter or a digit."
+            _(
+                "{name} cannot be a course's slug: use 1 to 30 of a-z, 0-9 and '-', "
+                "beginning with a letter or a digit.",
+                name=repr(text),
+            )
         )
     return text
 
@@ -31,8 +35,11 @@ def assignment(text: str) -> str:
     """Return ``text`` if it can be an assignment's name, else raise `BadName`."""
     if not _ASSIGNMENT.fullmatch(text):
         raise BadName(
-            f"{text!r} cannot be an assignment's name: use 1 to 64 letters (a-z, A-Z), digits, "
-            "'.', '_' and '-', beginning with a letter or a digit."
+            _(
+                "{name} cannot be an assignment's name: use 1 to 64 letters (a-z, A-Z), digits, "
+                "'.', '_' and '-', beginning with a letter or a digit.",
+                name=repr(text),
+            )
         )
     return text
 
@@ -42,7 +49,10 @@ def user(text: str) -> str:
     printable = all(unicodedata.category(char)[0] not in "CZ" for char in text)
     if not 1 <= len(text) <= 255 or not printable or "/" in text:
         raise BadName(
-            f"{text!r} cannot be a user's name: write it as the hub does, "
-            "1 to 255 characters without spaces or '/'."
+            _(
+                "{name} cannot be a user's name: write it as the hub does, "
+                "1 to 255 characters without spaces or '/'.",
+                name=repr(text),
+            )
         )
     return text

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import postgres_server as postgresql
 import pytest
 import slurm_site as sites
 from classrooms import Classroom
@@ -29,6 +30,15 @@ class ByFile(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """What runs beside what. (The groups of pytest-xdist 3.8 are not seen by pytest 9.2.)"""
     return ByFile(config, log)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgresql.PostgresServer]:
+    """A running PostgreSQL of the tests' own; skipped where it is not installed."""
+    if missing := postgresql.missing():
+        pytest.skip(missing)
+    with postgresql.postgres_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

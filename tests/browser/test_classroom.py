@@ -62,6 +62,7 @@ def test_from_login_to_feedback(browser: Browser, classroom: Classroom) -> None:
         "button", name="Fetch"
     ).click()
     fetched = page.locator("#fetched_assignments_list")
+    expect(fetched.locator(".lesesal-Due")).to_contain_text("Due Friday 29 January 2027 at ")
     fetched.locator("a.assignment-notebooks-link").click()
     fetched.locator(".nested_list_item a").click()
     cells = page.locator(".jp-NotebookPanel .jp-Cell")

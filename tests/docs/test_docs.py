@@ -12,6 +12,7 @@ from traitlets import HasTraits
 
 from courses.classroom.app import ClassroomApp
 from courses.hub.accounts import AccountsAuthenticator
+from courses.hub.guests import Guests
 from spawners.hub import ClusterSpawner
 
 DOCUMENTS = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")])
@@ -24,7 +25,7 @@ def own_traits(cls: type[HasTraits]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("cls", [ClusterSpawner, ClassroomApp, AccountsAuthenticator])
+@pytest.mark.parametrize("cls", [ClusterSpawner, ClassroomApp, AccountsAuthenticator, Guests])
 def test_every_setting_is_in_the_operators_page(cls: type[HasTraits]) -> None:
     page = (CHECKOUT / "docs" / "operators.md").read_text()
     names = own_traits(cls)
@@ -32,7 +33,7 @@ def test_every_setting_is_in_the_operators_page(cls: type[HasTraits]) -> None:
     assert [name for name in names if f"`{cls.__name__}.{name}`" not in page] == []
 
 
-@pytest.mark.parametrize("cls", [ClusterSpawner, ClassroomApp, AccountsAuthenticator])
+@pytest.mark.parametrize("cls", [ClusterSpawner, ClassroomApp, AccountsAuthenticator, Guests])
 def test_every_setting_has_help_with_an_example(cls: type[HasTraits]) -> None:
     traits = cls.class_traits(config=True)
     without = [
@@ -64,7 +65,7 @@ def test_make_targets_and_commands_exist(document: Path) -> None:
     code = "\n".join(inline or block for inline, block in pieces)
     wanted = {target for target in targets if f"make {target}" in code}
     assert wanted - known == set()
-    ours = r"course \w+|env \w+|run|enrol|rehearse"
+    ours = r"course \w+|env \w+|guests [\w-]+|run|enrol|rehearse|roster"
     commands = set(re.findall(rf"(?<![-/\w])lesesal ({ours})\b", code))
     for command in commands:
         done = subprocess.run(

@@ -47,6 +47,8 @@ class StandInHub:
         asked: how often the session has asked.
         port: the port that the session reported.
         tokens: that came with questions about the session.
+        announced: status and answer of the classroom about announcements.
+        announced_asked: how often it was asked for them.
     """
 
     told: dict[str, Any] = field(default_factory=dict)
@@ -55,8 +57,10 @@ class StandInHub:
     asked: int = 0
     port: int = 0
     tokens: set[str] = field(default_factory=set)
+    announced: tuple[int, Any] = (200, [])
+    announced_asked: int = 0
 
-    def answer(self, method: str, path: str, token: str, body: Any) -> tuple[int, dict[str, Any]]:
+    def answer(self, method: str, path: str, token: str, body: Any) -> tuple[int, Any]:
         """Status and JSON for one request."""
         match method, path:
             case "GET", "/hub/api/user":
@@ -68,6 +72,10 @@ class StandInHub:
                 self.asked += 1
                 self.tokens.add(token)
                 return self.status, self.told
+            case "GET", "/services/classroom/api/courses/ai/announcements":
+                self.tokens.add(token)
+                self.announced_asked += 1
+                return self.announced
             case "POST", "/hub/api/session/kim/ai/more":
                 self.tokens.add(token)
                 if self.more[0] == 200:
@@ -157,6 +165,7 @@ def running_session(folder: Path, hub: StandInHub, **environment: str) -> Iterat
             "JUPYTERHUB_ALLOW_TOKEN_IN_URL": "1",
             "LESESAL_ATTEMPT": "1",
             "LESESAL_BIND": "127.0.0.1",
+            "LESESAL_CLASSROOM_URL": api.replace("/hub/api", "/services/classroom/"),
             "LESESAL_OFFER": "A place",
             "LESESAL_ROLE": "student",
         }
