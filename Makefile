@@ -13,6 +13,7 @@ PYTHON ?= $(firstword $(shell for p in /usr/bin/python3 python3 python3.13 pytho
 BIN := .venv/bin
 SESSION := .venv/session
 STOCK := .venv/stock
+NGSHARE := .venv/ngshare
 UV := $(BIN)/uv
 # uv compiles bytecode only when told to; without it every session compiles all it imports.
 INSTALL := $(UV) pip install --quiet --compile-bytecode
@@ -53,6 +54,15 @@ bench-hub: setup $(STAMPS)/dev debian ## let 300 people press Start within ten s
 bench-start: setup $(STAMPS)/dev $(STAMPS)/stock debian ## time a class's start, ours against stock (root)
 	$(BIN)/python tests/bench/start.py
 
+.PHONY: bench-exchange
+bench-exchange: setup $(STAMPS)/dev $(STAMPS)/ngshare ## let 200 students hand in, ours against nbgrader and ngshare
+	$(BIN)/python tests/bench/exchange.py
+
+KILLS ?= 100
+.PHONY: kill
+kill: setup $(STAMPS)/dev debian ## kill -9 classroom and database a hundred times while people hand in
+	LESESAL_KILLS=$(KILLS) $(BIN)/python -m pytest tests/killing -s
+
 .PHONY: fresh
 fresh: ## prove `make run` in an empty Debian (root; needs debootstrap; minutes)
 	@TARGET=$(TARGET) tests/fresh-machine
@@ -61,6 +71,12 @@ fresh: ## prove `make run` in an empty Debian (root; needs debootstrap; minutes)
 screenshots: setup $(STAMPS)/dev debian ## take the pictures of the README anew
 	LESESAL_SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/browser/test_classroom.py \
 		tests/browser/test_waiting.py -k "local or waiting"
+	LESESAL_SCREENSHOTS=docs/images $(BIN)/python -m pytest -q -m slow \
+		tests/courses/classroom/test_walk.py -k pictures
+
+.PHONY: messages
+messages: $(STAMPS)/dev ## bring new texts into the catalogues of the translations
+	@PYTHONPATH=tests $(BIN)/python tests/messages.py
 
 .PHONY: lint
 lint: setup $(STAMPS)/dev ## ruff, mypy, import contracts, templates
@@ -93,6 +109,7 @@ pins: $(STAMPS)/uv ## pin what pyproject.toml asks for, keeping what is pinned
 		-o requirements/session.txt
 	$(UV) pip compile $(UPGRADE) $(COMPILE) requirements/stock.in \
 		-c requirements/session.txt -c requirements/hub.txt -o requirements/stock.txt
+	$(UV) pip compile $(UPGRADE) $(COMPILE) requirements/ngshare.in -o requirements/ngshare.txt
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
 .PHONY: clean
@@ -133,6 +150,12 @@ $(STAMPS)/stock: $(STAMPS)/uv requirements/stock.txt
 	@echo "What the benchmarks compare with ..."
 	@$(UV) venv --quiet --allow-existing --relocatable --python $(PYTHON) $(STOCK)
 	@$(INSTALL) --python $(STOCK)/bin/python --require-hashes -r requirements/stock.txt
+	@touch $@
+
+$(STAMPS)/ngshare: $(STAMPS)/uv requirements/ngshare.txt
+	@echo "ngshare, which the benchmark of hand-ins compares with ..."
+	@$(UV) venv --quiet --allow-existing --relocatable --python $(PYTHON) $(NGSHARE)
+	@$(INSTALL) --python $(NGSHARE)/bin/python --require-hashes -r requirements/ngshare.txt
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/hub requirements/dev.txt
