@@ -91,7 +91,7 @@ def test_from_login_to_feedback(browser: Browser, classroom: Classroom) -> None:
     fetched.get_by_role("button", name="Submit").click()
     expect(page.locator("#submitted_assignments_list .nested_list_item")).to_contain_text("UTC")
     student.course_page()
-    page.get_by_role("link", name="Receipt").click()
+    page.get_by_role("link", name="Receipt", exact=True).click()
     expect(page.get_by_role("heading", name="Receipt")).to_be_visible()
     expect(page.get_by_text(f"{ASSIGNMENT}.ipynb")).to_be_visible()
     student.look("receipt")

@@ -21,7 +21,8 @@ from courses.store.database import sqlite_url
 # Helpers beside the tests: this folder has no __init__.py, so it is no package to import from.
 sys.path.insert(0, str(Path(__file__).parent))
 
-USERS = ("ada", "ben", "cleo", "dan")
+# The last is in no course, whatever a test does.
+USERS = ("ada", "ben", "cleo", "dan", "nobody")
 
 CONFIG = """
 import sys

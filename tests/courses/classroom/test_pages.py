@@ -83,8 +83,8 @@ def test_my_courses(ben: httpx.Client, slug: str, submission: str) -> None:
 
 
 def test_somebody_without_a_course(classroom: Classroom) -> None:
-    with classroom.browser("dan") as dan:
-        assert "You are not in a course yet" in dan.get("").text
+    with classroom.browser("nobody") as browser:
+        assert "You are not in a course yet" in browser.get("").text
 
 
 def test_the_students_page(ben: httpx.Client, slug: str, submission: str) -> None:

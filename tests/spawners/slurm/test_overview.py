@@ -141,8 +141,11 @@ def test_what_is_in_use_is_not_free_by_kind_slice_and_share(site: SlurmSite) -> 
 
 
 def words(overview: str) -> list[str]:
-    """An overview's words; a set's have no order, and each look has its own time."""
-    return sorted(re.findall(r"[\w.']+", re.sub(r"at=[0-9.]+", "", overview)))
+    """An overview's words; a set's have no order, and each look has its own time.
+
+    When a job starts, Slurm may have planned between two looks.
+    """
+    return sorted(re.findall(r"[\w.']+", re.sub(r"(at|starts)=[\w.]+", "", overview)))
 
 
 def questions(site: SlurmSite) -> int:
