@@ -70,7 +70,8 @@ def test_check_of_a_wrong_course(folder: Path) -> None:
     (folder / "course.toml").write_text(text)
     assert lesesal("course", "check", folder, code=1) == (
         "course.toml line 1, slug: must be text in quotes.\n"
-        "course.toml line 10, assignments[0].late: must be one of 'accept', 'refuse' or 'penalty'.\n"
+        "course.toml line 10, assignments[0].late: "
+        "must be one of 'accept', 'refuse' or 'penalty'.\n"
     )
 
 
