@@ -28,6 +28,9 @@ from slurm import system
 from slurm.accounting import Accounting
 from slurm.system import ask
 
+LEFT_BEHIND = "/lesesal-site-"
+"""In the homes of users that `slurm_site` made, this run's or an earlier one's."""
+
 MIG_CAPS: Final = (30, 39, 48, 57)
 """Minor numbers of the access files of a first card's first four small slices."""
 KILL_WAIT: Final = 5
@@ -182,10 +185,18 @@ class SlurmMachine(Accounting):
         return done
 
     def add_users(self, names: Iterable[str]) -> None:
-        """Make Unix users with homes in the directory (0700), except those that exist already."""
-        existing = {entry.pw_name for entry in pwd.getpwall()}
+        """Make Unix users with homes in the directory (0700), except those that exist already.
+
+        Those that a site left behind when it was killed are made anew: their homes are not empty.
+        """
+        homes = {entry.pw_name: Path(entry.pw_dir) for entry in pwd.getpwall()}
         for name in names:
-            if name not in existing:
+            home = homes.get(name)
+            left = home is not None and LEFT_BEHIND in str(home)
+            if left and home and not home.is_relative_to(self.directory.parent):
+                self.command("userdel", "--force", "--remove", name)
+                home = None
+            if home is None:
                 home = f"--home-dir={self.directory}/homes/{name}"
                 options = ("--no-log-init", "--create-home", "-K", "HOME_MODE=0700")
                 self.command("useradd", *options, home, "--shell=/bin/bash", name)

@@ -105,6 +105,7 @@ def test_ps1_travels_the_whole_way(room, guide, tmp_path):
         folder = student.home / room.course / "ps1" / "feedback" / stamp
         assert sorted(x.name for x in folder.iterdir()) == [
             ".released",
+            ".tasks.json",
             "problem1.html",
             "problem2.html",
         ]

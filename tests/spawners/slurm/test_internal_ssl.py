@@ -77,8 +77,12 @@ def bring_in_the_course(site: SlurmSite) -> None:
     """As the operator does it, with everybody in it."""
     folder = site.deployed.hub.parents[1] / f"lib/python3.11/site-packages/courses/content/{COURSE}"
     home = f"--home={site.home}/classroom"
-    commands = [["course", "sync", str(folder), home]]
-    commands += [["enrol", COURSE, user, "--role=student", home] for user in site.users]
+    commands = [["course", "sync", str(folder), home, "--yes"]]
+    # Another test's classroom may be here already, and its instructor must stay one.
+    roles = {"instructor": "instructor"}
+    commands += [
+        ["enrol", COURSE, user, f"--role={roles.get(user, 'student')}", home] for user in site.users
+    ]
     for command in commands:
         site.machine.command(*site.as_hub(), str(site.deployed.hub), "-m", "courses.cli", *command)
 
