@@ -192,14 +192,23 @@ class SlurmMachine(Accounting):
         homes = {entry.pw_name: Path(entry.pw_dir) for entry in pwd.getpwall()}
         for name in names:
             home = homes.get(name)
-            left = home is not None and LEFT_BEHIND in str(home)
-            if left and home and not home.is_relative_to(self.directory.parent):
+            if home is not None and self._is_left_behind(home):
                 self.command("userdel", "--force", "--remove", name)
                 home = None
             if home is None:
                 home = f"--home-dir={self.directory}/homes/{name}"
                 options = ("--no-log-init", "--create-home", "-K", "HOME_MODE=0700")
                 self.command("useradd", *options, home, "--shell=/bin/bash", name)
+
+    def _is_left_behind(self, home: Path) -> bool:
+        """Whether it is the home of a user of another site, none of whose processes is there."""
+        site = next((each for each in home.parents if LEFT_BEHIND in str(each)), None)
+        while site is not None and LEFT_BEHIND in str(site.parent):
+            site = site.parent
+        if site is None or self.directory.is_relative_to(site):
+            return False
+        lines = (ask(process.cmdline) or () for process in psutil.process_iter())
+        return not any(str(site) in word for line in lines for word in line)
 
     def node_states(self) -> dict[str, str]:
         """Node name to sinfo's word: `idle`, `mixed`, `drained`; `idle*` does not answer."""
