@@ -108,14 +108,14 @@ def sync(
             name: _pack(store, directory / "release" / name, Path(scratch) / f"{name}.zip")
             for name in sorted(names if release else ())
         }
-    at = now()
+    at, revision = now(), git.revision(folder)
     with store.writing() as session:
         changes = put_course(
             *(session, course),
             content=content,
             directory=archive.sha256,
             folder=str(folder.resolve()),
-            revision=git.revision(folder),
+            revision=revision,
             actor=actor,
             at=at,
         )

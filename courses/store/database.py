@@ -89,8 +89,6 @@ class Store:
             url: ``sqlite:////srv/lesesal/classroom.sqlite``, or another database's.
             blobs: the folder of the blobs, made when absent; the receipts' keys are beside it.
         """
-        # A row can only be written when the tables that it points to are declared, too.
-        from courses.store.migrations import tables  # noqa: F401
 
         engine = connect(url)
         try:

@@ -8,7 +8,7 @@ from courses import complaints as rules
 from courses.classroom.desks.handins import HandIns
 from courses.complaints import Complaint
 from courses.course import Caller, Course
-from courses.store import access, complaints, submissions
+from courses.store import access, complaints
 from courses.store import courses as course_rows
 from courses.store.audit import now
 from courses.submissions import Submission
@@ -51,10 +51,7 @@ class Complaints(HandIns):
     def complain(self, who: Caller, slug: str, submission_id: str, text: str) -> None:
         """A person complains about the grade of own work."""
         with self.store.writing() as session:
-            if not who.operator:
-                access.member(session, slug, who)
-            user = submissions.find_row(session, slug, submission_id).user
-            access.author(session, slug, who, user)
+            user = self._own(session, who, slug, submission_id)
             said = rules.words_of(text)
             complaints.complain(session, slug, submission_id, said, user=user, at=now())
 

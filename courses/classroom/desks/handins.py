@@ -97,11 +97,13 @@ class HandIns(Desk):
             choices.choose_last(session, slug, submission_id, actor=who.name, at=now())
 
     @staticmethod
-    def _own(session: Session, who: Caller, slug: str, submission_id: str) -> None:
+    def _own(session: Session, who: Caller, slug: str, submission_id: str) -> str:
+        """Whose submission it is, who must be the one who asks."""
         if not who.operator:
             access.member(session, slug, who)
         user = submissions.find_row(session, slug, submission_id).user
         access.author(session, slug, who, user)
+        return user
 
     def all(self, who: Caller, slug: str, name: str) -> list[Submission]:
         """All people's submissions to an assignment, for staff; oldest first."""

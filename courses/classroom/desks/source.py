@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from courses import git
+from courses import catalogue, git
 from courses.classroom.desks.base import Desk
 from courses.course import Caller, Course
 from courses.errors import NotFound
@@ -44,7 +44,9 @@ class CourseSource(Desk):
         """
         folder = self._folder(who, slug)
         git.pull(folder)
-        return self._same(slug, compare(self.store, folder))
+        found = compare(self.store, folder)
+        self._same(slug, found.course)
+        return found
 
     def bring_in(self, who: Caller, slug: str, expected: str) -> tuple[str, ...]:
         """Bring the folder in as it was compared; return what changed, a phrase each.
@@ -52,7 +54,7 @@ class CourseSource(Desk):
         Takes as long as nbgrader does. Raises `Outdated` when the folder is another by now.
         """
         folder = self._folder(who, slug)
-        self._same(slug, compare(self.store, folder))
+        self._same(slug, catalogue.load(folder))
         return sync(self.store, folder, actor=who.name, expected=expected).changes
 
     def _folder(self, who: Caller, slug: str) -> Path:
@@ -67,13 +69,12 @@ class CourseSource(Desk):
         return Path(folder)
 
     @staticmethod
-    def _same(slug: str, found: Comparison) -> Comparison:
-        if found.course.slug != slug:
+    def _same(slug: str, found: Course) -> None:
+        if found.slug != slug:
             raise NotFound(
                 _(
                     "The folder has another course now, {other}. Ask the people who run this "
                     "service.",
-                    other=found.course.slug,
+                    other=found.slug,
                 )
             )
-        return found
