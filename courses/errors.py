@@ -20,6 +20,8 @@
     │   └── Busy           the database is locked for too long; nothing was stored
     ├── CatalogueError     course.toml or source/ has problems, all of them listed
     ├── GenerateError      nbgrader could not make the student version
+    ├── GradeError         an assignment cannot be graded at all
+    │   └── WorkersError   there is nobody who can execute it
     ├── BuildFailed        an environment could not be built, or is not what was built
     ├── BackupDamaged      a backup is not what was written
     └── SetupError         this machine is not ready to serve: a port, a folder, a file
@@ -122,6 +124,14 @@ class CatalogueError(CourseError):
 
 class GenerateError(CourseError):
     """nbgrader could not make the student version of an assignment."""
+
+
+class GradeError(CourseError):
+    """An assignment cannot be graded: no such assignment, not generated, another run is on."""
+
+
+class WorkersError(GradeError):
+    """Nobody can execute submissions here: no sandbox, no cluster, no interpreter."""
 
 
 class BuildFailed(CourseError):

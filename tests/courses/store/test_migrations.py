@@ -106,8 +106,8 @@ def test_rows_of_each_step_come_through_the_later_ones(
     monkeypatch.undo()
     with reading(engine) as session:
         found = all_courses(session)
-        assert [each.title for each in found] == [f"title {n + 1}" for n in range(len(STEPS))]
-        assert submissions.of_course(session, found[0].slug)[0].receipt.user == "user 1"
+        assert [each.title for each in found] == [f"title {n:02}" for n in range(1, len(STEPS) + 1)]
+        assert submissions.of_course(session, found[0].slug)[0].receipt.user == "user 01"
     with pytest.raises(IntegrityError), engine.begin() as connection:
         connection.execute(text("DELETE FROM courses"))
     engine.dispose()
@@ -169,7 +169,7 @@ def _value(table: Table, column: Any, number: int, made: dict[str, dict[str, Any
     if isinstance(column.type, DateTime):
         return datetime(2026, 1, 1, 12, 0, number, 123456)  # noqa: DTZ001  as it is stored
     if isinstance(column.type, String):
-        return f"{column.name} {number}"[: column.type.length]
+        return f"{column.name} {number:02}"[: column.type.length]
     return number + 0.5 if isinstance(column.type, Numeric) else number
 
 

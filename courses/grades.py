@@ -1,0 +1,115 @@
+"""What comes of grading a submission: values, and the words for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    """How grading a submission ended. Each submission ends in exactly one.
+
+    GRADED: all that was handed in ran, and its results are believed.
+    FAILED: it ended early through its own doing; what ran before is scored.
+    SUSPECT: somebody tampered with the grading; staff looks at the evidence.
+    REFUSED: the files are such that nothing of them was run.
+    RETRY: it could not be graded through no fault of its own, and will be tried again.
+    """
+
+    GRADED = "graded"
+    FAILED = "failed"
+    SUSPECT = "suspect"
+    REFUSED = "refused"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a submission is in its state, as a kind and what belongs to it.
+
+    Attributes:
+        kind: one of docs/grading-run.md; empty where nothing needs to be said.
+        facts: what the sentence names: ``{"notebook": "ps1", "cell": "squares", "seconds": 30}``.
+    """
+
+    kind: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one submission.
+
+    Attributes:
+        student: nbgrader's student id.
+        score, max_score: as the gradebook has them, before what late work costs; None when nothing
+            was recorded.
+        evidence: of a suspect one, what was found where.
+        seconds: from its start to its end in the worker; ``cpu_seconds`` what it used there.
+    """
+
+    student: str
+    state: State
+    reason: Reason = Reason()
+    score: float | None = None
+    max_score: float | None = None
+    evidence: tuple[Reason, ...] = ()
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run of grading is.
+
+    Attributes:
+        total: the submissions that it is about.
+        running: those that workers have just now.
+        states: how many have ended in each state.
+        seconds: since it began.
+    """
+
+    total: int
+    running: int
+    states: Mapping[State, int]
+    seconds: float
+
+    @property
+    def done(self) -> int:
+        """How many have ended."""
+        return sum(self.states.values())
+
+    @property
+    def per_second(self) -> float:
+        """How many end in a second; 0 before the first."""
+        return self.done / self.seconds if self.seconds and self.done else 0.0
+
+    @property
+    def left(self) -> float | None:
+        """The seconds that the rest will take at this pace; None before the first."""
+        return (self.total - self.done) / self.per_second if self.done else None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one notebook may use while it runs.
+
+    Attributes:
+        seconds: wall clock for the whole notebook; ``cell_seconds`` for one cell.
+        cpu_seconds: of all its processes together.
+        memory_bytes: of all its processes and of its files together.
+        processes: the most at a time, threads counted.
+        scratch_bytes: the most that its files may measure together; ``file_bytes`` each.
+        output_bytes: the most that a notebook may print and show.
+    """
+
+    seconds: float = 600.0
+    cell_seconds: float = 30.0
+    cpu_seconds: float = 600.0
+    memory_bytes: int = 2_000_000_000
+    processes: int = 128
+    scratch_bytes: int = 1_000_000_000
+    file_bytes: int = 500_000_000
+    output_bytes: int = 5_000_000
