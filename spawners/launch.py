@@ -15,6 +15,8 @@ from typing import Any
 
 from .errors import ClusterSilent, JobLost, LaunchError
 from .jobs import Job, JobId, JobSpec, JobState
+from .language import Sentence
+from .language import Sentence as _
 from .watcher import Look, Watched
 
 # Looks that must agree before a job that is in none of them counts as gone: one look may have begun
@@ -117,7 +119,7 @@ class Bid:
                     missing += 1
                     if missing >= MISSING_LOOKS:
                         raise JobLost(
-                            "The session vanished from the cluster. Please start it again."
+                            _("The session vanished from the cluster. Please start it again.")
                         )
                     continue
                 if self._was_restarted(job) and opening is not None:
@@ -125,7 +127,9 @@ class Bid:
                     opening = None
                 self.job = job
                 if job.state is JobState.ENDED:
-                    raise JobLost(f"The session ended: {why(job)}.", await self.last_words())
+                    raise JobLost(
+                        _("The session ended: {why}.", why=why(job)), await self.last_words()
+                    )
                 if job.state is JobState.WAITING:
                     running_since = None
                     continue
@@ -190,10 +194,16 @@ class Bid:
             look.cancel()
 
     def _mute(self, boot_timeout: float) -> str:
-        done = "answer" if self._port.done() else "report"
-        return (
-            f"The session did not {done} within {boot_timeout:.0f} seconds of its start. Please "
-            "start it again; if that does not help, tell the operators."
+        if self._port.done():
+            return _(
+                "The session did not answer within {seconds} seconds of its start. Please start it "
+                "again; if that does not help, tell the operators.",
+                seconds=round(boot_timeout),
+            )
+        return _(
+            "The session did not report within {seconds} seconds of its start. Please start it "
+            "again; if that does not help, tell the operators.",
+            seconds=round(boot_timeout),
         )
 
 
@@ -274,7 +284,10 @@ class Launch:
                         if len(self.bids) == 1:
                             raise
                         self.bids.remove(bid)
-                        self.notes.append(f"{bid.spec.offer.title}: {lost.sentence}")
+                        offer = bid.spec.offer.title
+                        self.notes.append(
+                            Sentence("{offer}: {why}", offer=offer, why=lost.sentence)
+                        )
                         continue
                     others = [each for each in self.bids if each is not bid]
                     self.bids = [bid]
@@ -303,8 +316,9 @@ def why(job: Job) -> str:
     """Why a job ended, as half a sentence."""
     if job.why:
         return job.why
-    code = "" if job.exit_code is None else f" with exit code {job.exit_code}"
-    return f"its program stopped{code}"
+    if job.exit_code is None:
+        return _("its program stopped")
+    return _("its program stopped with exit code {code}", code=job.exit_code)
 
 
 async def _call(answers: Answers, host: str, port: int) -> object:

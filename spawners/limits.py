@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .errors import LimitReached
+from .language import Sentence as _
+from .language import ngettext
 from .offers import Offer
 
 
@@ -60,22 +62,52 @@ def check(offer: Offer, user: str, course: str, uses: Iterable[Use], quotas: Quo
     mine = [use for use in uses if use.user == user]
     ours = [use for use in uses if use.course == course]
     wanted = gpus_of(offer)
-    _check_one("You have", "End one of them first.", mine, quotas.person, wanted)
-    _check_one(
-        "Your course has", "Try again when one of them has ended.", ours, quotas.course, wanted
-    )
-
-
-def _check_one(who: str, advice: str, uses: list[Use], quota: Quota, wanted: int) -> None:
-    if quota.sessions is not None and len(uses) >= quota.sessions:
-        count = f"{quota.sessions} session{'s' if quota.sessions != 1 else ''}"
-        raise LimitReached(f"{who} {count} at once, as many as allowed. {advice}")
-    used = sum(use.gpus for use in uses)
-    if quota.gpus is not None and wanted and used + wanted > quota.gpus:
+    if _too_many(mine, quotas.person):
         raise LimitReached(
-            f"{who} {used} of {quota.gpus} GPUs in use, and this session asks for {wanted}. "
-            "Choose an offer with fewer GPUs, or wait until a session has ended."
+            ngettext(
+                "You have {count} session at once, as many as allowed. End one of them first.",
+                "You have {count} sessions at once, as many as allowed. End one of them first.",
+                quotas.person.sessions or 0,
+            )
         )
+    if used := _too_many_gpus(mine, quotas.person, wanted):
+        raise LimitReached(
+            _(
+                "You have {used} of {most} GPUs in use, and this session asks for {wanted}. "
+                "Choose an offer with fewer GPUs, or wait until a session has ended.",
+                **used,
+            )
+        )
+    if _too_many(ours, quotas.course):
+        raise LimitReached(
+            ngettext(
+                "Your course has {count} session at once, as many as allowed. Try again when one "
+                "of them has ended.",
+                "Your course has {count} sessions at once, as many as allowed. Try again when one "
+                "of them has ended.",
+                quotas.course.sessions or 0,
+            )
+        )
+    if used := _too_many_gpus(ours, quotas.course, wanted):
+        raise LimitReached(
+            _(
+                "Your course has {used} of {most} GPUs in use, and this session asks for "
+                "{wanted}. Choose an offer with fewer GPUs, or wait until a session has ended.",
+                **used,
+            )
+        )
+
+
+def _too_many(uses: list[Use], quota: Quota) -> bool:
+    return quota.sessions is not None and len(uses) >= quota.sessions
+
+
+def _too_many_gpus(uses: list[Use], quota: Quota, wanted: int) -> dict[str, int]:
+    """What is used, allowed and wanted, if that is too much; else nothing."""
+    used = sum(use.gpus for use in uses)
+    if quota.gpus is None or not wanted or used + wanted <= quota.gpus:
+        return {}
+    return {"used": used, "most": quota.gpus, "wanted": wanted}
 
 
 def longest(offer: Offer, quotas: Quotas) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .. import limits
 from ..errors import ClusterSilent, Refused
 from ..jobs import JobSpec
+from ..language import Sentence as _
 from ..launch import Bid, Phase
 from . import held
 from .state import BidState
@@ -28,9 +29,9 @@ async def switch(spawner: ClusterSpawner, offer: str) -> None:
     """
     launch = spawner.launch
     if launch is None or launch.leading.phase is not Phase.WAITING:
-        raise Refused("Your session does not wait any more: it is starting already.")
+        raise Refused(_("Your session does not wait any more: it is starting already."))
     if any(bid.spec.offer.name == offer for bid in launch.bids):
-        raise Refused("You wait for this offer already.")
+        raise Refused(_("You wait for this offer already."))
     plan = await spawner.plan({"offer": offer})
     spawner.session.gpus = max(spawner.session.gpus, limits.gpus_of(plan.offer))
     bid = Bid(spawner.watched(plan.offer.cluster), _next_spec(spawner, plan))
@@ -58,7 +59,9 @@ async def more(spawner: ClusterSpawner) -> str:
     """
     up, plan = spawner.session.up, await _longer(spawner)
     if up is None or plan is None:
-        raise Refused("This session can't be lengthened any more. Save your work before it ends.")
+        raise Refused(
+            _("This session can't be lengthened any more. Save your work before it ends.")
+        )
     noted = spawner.session.bid(up.attempt)
     # Before all that is awaited: a second click must find it taken.
     spawner.session.added_hours += plan.hours
@@ -79,15 +82,15 @@ async def _lengthen(spawner: ClusterSpawner, noted: BidState, plan: Plan) -> str
         spec = replace(_next_spec(spawner, await spawner.granted(plan)), after=noted.job)
         await spawner.submit(Bid(watched, spec))
         held.clusters.unyielding.add(watched.name)
-        told = (
+        booked = _(
             "Another session is booked: when this one ends, it follows under the same address as "
             "soon as there is room. Your files stay; notebooks start anew."
         )
-        spawner.session.notes.append(told)
-        return told
+        spawner.session.notes.append(booked)
+        return booked
     with contextlib.suppress(ClusterSilent):  # it is lengthened, seen or not
         await watched.jobs.next(hurry=True)
-    return "Your session goes on for longer."
+    return _("Your session goes on for longer.")
 
 
 async def allowed(spawner: ClusterSpawner) -> float:

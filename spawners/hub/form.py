@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ClusterSilent, LaunchError, Refused
+from ..language import Sentence as _
+from ..language import told
 from ..offers import Offer, Terms
 from . import wish
 from .failures import exception
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 AGE = 15.0
 PATIENCE = 4.0
 RANK = ("now", "wait", "unknown", "refused")
+SILENT = _("The cluster does not answer just now.")
 
 
 @dataclass(frozen=True)
@@ -72,16 +75,16 @@ async def _choice(spawner: ClusterSpawner, terms: Terms, offer: Offer) -> Choice
         async with asyncio.timeout(PATIENCE):
             return await _look(spawner, terms, offer)
     except (TimeoutError, ClusterSilent) as error:
-        told = error.sentence if isinstance(error, LaunchError) else ""
-        return Choice(offer, "unknown", sentence=told or "The cluster does not answer just now.")
+        says = error.sentence if isinstance(error, LaunchError) else ""
+        return Choice(offer, "unknown", sentence=told(says or SILENT))
     except LaunchError as refused:
-        return Choice(offer, "refused", sentence=refused.sentence)
+        return Choice(offer, "refused", sentence=told(refused.sentence))
 
 
 async def _look(spawner: ClusterSpawner, terms: Terms, offer: Offer) -> Choice:
     watched = spawner.watched(offer.cluster)
     if watched.jobs.silent_since or watched.overview.silent_since:
-        raise ClusterSilent("The cluster does not answer just now.")
+        raise ClusterSilent(SILENT)
     plan = await spawner.granted(wish.Plan(offer, offer.limits.hours, terms))
     found = await in_class(plan, watched)
     kept, notes = found.plan, found.notes
@@ -103,12 +106,12 @@ async def options_form(spawner: ClusterSpawner) -> str:
     try:
         terms = wish.resolve({}, terms, spawner.find_offers(terms), spawner.name).terms
     except Refused as refused:
-        return render("refused.html", sentence=refused.sentence)
+        return render("refused.html", sentence=told(refused.sentence))
     found = await choices(spawner, terms)
     if found[0].state != "refused":
         found[0] = Choice(**{**vars(found[0]), "chosen": True})
     notes = dict.fromkeys(note for choice in found for note in choice.notes)
-    return render("offers.html", course=terms, choices=found, notes=list(notes))
+    return render("offers.html", course=terms, choices=found, notes=[told(each) for each in notes])
 
 
 def options_from_form(form: Mapping[str, list[str]]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 
 from ..errors import ClusterSilent
+from ..language import Sentence as _
 from ..offers import class_time
 from ..overview import Reservation
 from ..watcher import Watched
@@ -40,15 +41,17 @@ async def in_class(plan: Plan, watched: Watched) -> Kept:
         active = next((each for each in seen if _is(each, kept.reservation)), None)
         if active is None:
             notes.append(
-                "The machines that are kept for your course are not open now: you are in the "
-                "ordinary queue."
+                _(
+                    "The machines that are kept for your course are not open now: you are in the "
+                    "ordinary queue."
+                )
             )
         else:
             offer = replace(offer, reservation=kept.reservation)
             left = (active.ends - now) / 3600
             if left < hours:
                 hours = left
-                notes.append("Your session is in the course's reservation and ends with it.")
+                notes.append(_("Your session is in the course's reservation and ends with it."))
     return Kept(replace(plan, offer=offer, hours=hours), tuple(notes))
 
 

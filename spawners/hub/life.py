@@ -18,6 +18,8 @@ from jupyterhub.app import JupyterHub
 
 from ..errors import ClusterSilent, LaunchError
 from ..jobs import Job, JobId, JobState
+from ..language import Sentence
+from ..language import Sentence as _
 from ..launch import Bid, Launch, why
 from . import metrics
 from .failures import exception
@@ -99,10 +101,9 @@ async def ended(spawner: ClusterSpawner, noted: BidState, job: Job | None) -> No
     bid = spawner.found(noted)
     at = job.ends if job and job.ends else time.time()
     if job is None:
-        sentence, detail = "It vanished from the cluster.", ""
+        sentence, detail = _("It vanished from the cluster."), ""
     else:
-        half = why(job)
-        sentence = f"{half[0].upper()}{half[1:]}."
+        sentence = Sentence("{why!c}.", why=why(job))
         # What a program said that was ended from outside explains nothing.
         detail = "" if job.why else await bid.last_words()
     spawner.session = spawner.session.ended(at, sentence, detail)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from ..jobs import Job, JobId, JobState
+from ..language import Sentence as _
+from ..language import told
 from ..launch import Bid, Launch, Phase
 from ..overview import Overview
 from . import changes, held, wish
@@ -37,7 +39,7 @@ STAGES = {
 STEP = 0.25
 # Seconds that what else could start may be old.
 OTHERS_AGE = 3.0
-IN_LINE = "Many people start a session just now; yours is next in line"
+IN_LINE = _("Many people start a session just now; yours is next in line")
 Told = dict[str, Any]
 # By cluster: two looks, and what was counted in them.
 _places_known: dict[str, tuple[Overview, Mapping[JobId, Job], Mapping[JobId, int]]] = {}
@@ -72,48 +74,48 @@ def of_state(session: SessionState) -> Told:
     last = session.last
     return _NOTHING | {
         "phase": "ended" if last else "none",
-        "last": last.model_dump() if last else None,
+        "last": last.model_dump() | {"sentence": told(last.sentence)} if last else None,
     }
 
 
 def tell(spawner: ClusterSpawner) -> Told:
     """Of a session that the hub holds; nothing is waited for."""
     session, launch = spawner.session, spawner.launch
-    told = of_state(session) | {
+    found = of_state(session) | {
         "pending": bool(spawner.pending),
         "stage": stage(spawner),
         "ready": spawner.ready,
     }
     if launch is not None:
-        return told | _on_its_way(spawner, launch)
+        return found | _on_its_way(spawner, launch)
     if spawner.in_line:
-        return told | {"phase": Phase.SUBMITTING.value, "news": IN_LINE, "percent": 2}
+        return found | {"phase": Phase.SUBMITTING.value, "news": told(IN_LINE), "percent": 2}
     if session.up is None:
-        return told
+        return found
     noted = session.bid(session.up.attempt)
     watched = spawner.watched(noted.cluster)
     jobs = watched.jobs.glance(max_age=60.0) or {}
     job = jobs.get(noted.job)
-    return told | {
+    return found | {
         "phase": "running",
         "offer": noted.title,
         "ends": job.ends if job else None,
         "silent_since": watched.jobs.silent_since,
-        "notes": session.notes,
+        "notes": [told(each) for each in session.notes],
     }
 
 
 async def tell_all(spawner: ClusterSpawner) -> Told:
     """The same, with what takes a question: other offers, and whether there may be more time."""
-    told = tell(spawner)
-    if spawner.launch is not None and told["phase"] == "waiting":
-        told["others"] = await _others(spawner, spawner.launch)
+    found = tell(spawner)
+    if spawner.launch is not None and found["phase"] == "waiting":
+        found["others"] = await _others(spawner, spawner.launch)
     if spawner.session.up is not None and spawner.ready:
         hours = await changes.allowed(spawner)
         cluster = spawner.session.bids[0].cluster
         how = "follow" if cluster in held.clusters.unyielding else "extend"
-        told["more"] = {"hours": hours, "how": how} if hours > 0 else None
-    return told
+        found["more"] = {"hours": hours, "how": how} if hours > 0 else None
+    return found
 
 
 def stage(spawner: ClusterSpawner) -> str:
@@ -137,18 +139,19 @@ def _on_its_way(spawner: ClusterSpawner, launch: Launch) -> Told:
     bid = launch.leading
     silent = bid.watched.jobs.silent_since
     others = [each for each in launch.bids if each is not launch.bids[0]]
-    told: Told = {
+    found: Told = {
         "phase": bid.phase.value,
         "offer": launch.bids[0].spec.offer.title,
-        "notes": list(launch.notes),
+        "notes": [told(each) for each in launch.notes],
         "silent_since": silent,
         "switching_to": others[-1].spec.offer.title if others else None,
     }
     if bid.phase is Phase.WAITING:
-        told |= _in_the_queue(launch, launch.bids[0])
+        found |= _in_the_queue(launch, launch.bids[0])
         if launch.returning:
-            told["phase"] = "returning"
-    return told | {"news": _sentence(launch, bid, told), "percent": _percent(launch, bid, told)}
+            found["phase"] = "returning"
+    news = told(_sentence(launch, bid, found))
+    return found | {"news": news, "percent": _percent(launch, bid, found)}
 
 
 def _in_the_queue(launch: Launch, bid: Bid) -> Told:
@@ -162,7 +165,7 @@ def _in_the_queue(launch: Launch, bid: Bid) -> Told:
         launch.first_place = max(launch.first_place, place)
     return {
         "waited": int(now - bid.since),
-        "reason": (job.why or job.reason) if job else "",
+        "reason": told(job.why or job.reason) if job else "",
         "place": place,
         "queue_length": overview.queue_length(bid.id),
         "place_in_course": _places_in_course(bid.watched.name, overview, jobs).get(bid.id),
@@ -201,27 +204,27 @@ def _places_in_course(
     return places
 
 
-def _sentence(launch: Launch, bid: Bid, told: Told) -> str:
-    if told["silent_since"] is not None:
-        return "The cluster does not answer at the moment. Nothing is lost; we keep asking."
+def _sentence(launch: Launch, bid: Bid, found: Told) -> str:
+    if found["silent_since"] is not None:
+        return _("The cluster does not answer at the moment. Nothing is lost; we keep asking.")
     if bid.phase is Phase.SUBMITTING:
-        return "Asking the cluster for a session"
+        return _("Asking the cluster for a session")
     if bid.phase is Phase.WAITING:
         if bid.job is None:
-            return "In the queue"
-        reason = told["reason"] or "waiting for its turn"
+            return _("In the queue")
+        reason = found["reason"] or _("waiting for its turn")
         if launch.returning:
-            return f"Your session is coming back: {reason}"
-        return f"In the queue: {reason}"
+            return _("Your session is coming back: {reason}", reason=reason)
+        return _("In the queue: {reason}", reason=reason)
     if bid.phase is Phase.BOOTING and bid.job:
-        return f"Your session is starting on {bid.job.node}"
-    return "Your notebook is being opened"
+        return _("Your session is starting on {node}", node=bid.job.node)
+    return _("Your notebook is being opened")
 
 
-def _percent(launch: Launch, bid: Bid, told: Told) -> int:
+def _percent(launch: Launch, bid: Bid, found: Told) -> int:
     """How far it is: the queue is the first half, and moves with the place in it."""
     if bid.phase is Phase.WAITING:
-        place, first = told["place"], launch.first_place
+        place, first = found["place"], launch.first_place
         passed = (first - place) / first if place and first else 0.0
         return round(10 + 40 * passed)
     return {Phase.SUBMITTING: 5, Phase.BOOTING: 65, Phase.OPENING: 85}[bid.phase]

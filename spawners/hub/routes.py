@@ -26,6 +26,8 @@ from jupyterhub.scopes import needs_scope
 from tornado import web
 
 from ..errors import LaunchError, Refused
+from ..language import Sentence as _
+from ..language import told
 from . import changes, form, keeping, life, metrics, news
 from .failures import exception
 from .spawner import ClusterSpawner
@@ -66,7 +68,7 @@ class Handler(APIHandler):
             return spawner, spawner.session
         orm_spawner = user.orm_spawners.get(server_name) if user else None
         if orm_spawner is None:
-            raise web.HTTPError(404, "There is no such session.")
+            raise web.HTTPError(404, told(_("There is no such session.")))
         return None, _kept(orm_spawner)
 
     def own(self) -> ClusterSpawner | None:
@@ -138,13 +140,13 @@ class AllNewsHandler(Handler):
         if not isinstance(user.spawner, ClusterSpawner):
             raise web.HTTPError(404, "This hub's servers are none of ours.")
         keeping.start(user.spawner)
-        told = {}
+        found = {}
         for name, orm_spawner in user.orm_spawners.items():
             spawner = user.spawners.get(name)
-            told[name] = (
+            found[name] = (
                 await news.tell_all(spawner) if spawner else news.of_state(_kept(orm_spawner))
             )
-        self.finish({"sessions": told})
+        self.finish({"sessions": found})
 
 
 class ChangeHandler(Handler):
@@ -156,18 +158,18 @@ class ChangeHandler(Handler):
         if spawner is None or (spawner.user.name, spawner.name) != (user_name, server_name):
             spawner, _ = self.changeable(user_name, server_name)
         if spawner is None:
-            raise web.HTTPError(409, "This session has ended.")
-        told: dict[str, Any] = {}
+            raise web.HTTPError(409, told(_("This session has ended.")))
+        also: dict[str, Any] = {}
         try:
             if change == "switch":
                 await changes.switch(spawner, self.body(offer=str)["offer"])
             else:
                 self.body()
-                told["news"] = await changes.more(spawner)
+                also["news"] = told(await changes.more(spawner))
         except LaunchError as error:
             metrics.refused(error)
             raise exception(error) from error
-        self.finish(await news.tell_all(spawner) | told)
+        self.finish(await news.tell_all(spawner) | also)
 
     @needs_scope("servers")
     def changeable(
@@ -189,7 +191,7 @@ class OffersHandler(Handler):
         # The spawn page has made it; anybody could fill the database with others.
         spawner = user.spawners.get(server_name)
         if spawner is None:
-            raise web.HTTPError(404, "Open the page where a session is started first.")
+            raise web.HTTPError(404, told(_("Open the page where a session is started first.")))
         terms = await spawner.find_terms()
         found = await form.choices(spawner, terms) if terms else []
         self.finish({"choices": [choice.live() for choice in found]})

@@ -21,6 +21,7 @@ from traitlets.utils.importstring import import_item
 from .. import limits
 from ..errors import ClusterSilent, LaunchError, NoAccount, Refused, SubmitRefused
 from ..jobs import JobSpec, SessionKey
+from ..language import Sentence as _
 from ..launch import Address, Bid, Launch
 from ..limits import Quotas, Use
 from ..names import HUB_ID
@@ -136,7 +137,7 @@ class ClusterSpawner(BatchSpawnerBase):
     ).tag(config=True)
 
     account_help = Unicode(
-        "Ask the course's instructor how to get one.",
+        _("Ask the course's instructor how to get one."),
         help="""What to do for who has no account on a cluster yet, as a sentence::
 
             c.ClusterSpawner.account_help = "Apply for one on https://www.example.org/account."
@@ -344,7 +345,13 @@ class ClusterSpawner(BatchSpawnerBase):
             return Account(self.user.name)
         found: Account | None = await _ask(self.account, self.user.name, cluster)
         if found is None:
-            raise NoAccount(f"You have no account on {cluster} yet. {self.account_help}")
+            raise NoAccount(
+                _(
+                    "You have no account on {cluster} yet. {help}",
+                    cluster=cluster,
+                    help=_(self.account_help),
+                )
+            )
         return found
 
     def spec(self, plan: wish.Plan, attempt: int = 1) -> JobSpec:
@@ -417,7 +424,9 @@ class ClusterSpawner(BatchSpawnerBase):
             except SubmitRefused as refused:
                 if kept.plan == plan:
                     raise
-                launch.notes = [f"{refused.sentence} You have an ordinary session instead."]
+                launch.notes = [
+                    _("{why} You have an ordinary session instead.", why=refused.sentence)
+                ]
                 bid.spec = self.spec(plan)
                 await self.submit(bid)
             return await self.arrive(launch)
@@ -517,14 +526,14 @@ class ClusterSpawner(BatchSpawnerBase):
     async def stop(self, now: bool = False) -> None:
         """End all jobs of the session, wait until they have ended, and remove what they left."""
         at = time.time()
-        sentence = "It was ended on request."
+        sentence = _("It was ended on request.")
         for noted in self.session.bids:
             try:
                 await self._end(noted, now=now)
             except ClusterSilent as silent:
                 # The keeper ends what nobody owns, as soon as the cluster answers.
                 self.log.warning("%s: not ended yet: %s", self._log_name, silent)
-                sentence = "It was ended while the cluster did not answer."
+                sentence = _("It was ended while the cluster did not answer.")
         if self.session.bids:
             self.session = self.session.ended(at, sentence)
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import time
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PlainSerializer, PlainValidator
 
 from ..errors import LaunchError
+from ..language import heard, kept
+
+# Told in the language of whoever reads it, also after a restart of the hub.
+Said = Annotated[str, PlainValidator(heard), PlainSerializer(kept)]
 
 
 class BidState(BaseModel):
@@ -61,7 +66,7 @@ class LastState(BaseModel):
     """
 
     at: float
-    sentence: str
+    sentence: Said
     detail: str = ""
 
 
@@ -84,7 +89,7 @@ class SessionState(BaseModel):
     up: UpState | None = None
     gpus: int = 0
     added_hours: float = 0.0
-    notes: list[str] = Field(default_factory=list)
+    notes: list[Said] = Field(default_factory=list)
     last: LastState | None = None
     failing: bool = False
 

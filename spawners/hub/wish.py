@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Refused
+from ..language import Sentence as _
 from ..offers import Account, Offer, Terms
 
 KNOWN = frozenset({"offer", "hours"})
+NO_HOURS = _("The hours of a session are a number above 0.")
 
 
 NOBODY = Account("")
@@ -43,20 +45,28 @@ def resolve(
     """
     if terms is None:
         if not course:
-            raise Refused("A session belongs to a course: choose the course on the home page.")
+            raise Refused(_("A session belongs to a course: choose the course on the home page."))
         raise Refused(
-            f"You are not enrolled in a course called {course!r}. Ask its instructor, or choose "
-            "one of your courses on the home page."
+            _(
+                "You are not enrolled in a course called '{course}'. Ask its instructor, or choose "
+                "one of your courses on the home page.",
+                course=course,
+            )
         )
     if terms.refusal:
         raise Refused(terms.refusal)
     allowed = offers_of(terms, offers)
     if not allowed:
         raise Refused(
-            f"{terms.title} has no offer at this site. Please tell the course's instructor."
+            _(
+                "{course} has no offer at this site. Please tell the course's instructor.",
+                course=terms.title,
+            )
         )
     if unknown := sorted(str(key) for key in set(wish) - KNOWN):
-        raise Refused(f"A session has no option {unknown[0]!r}; it has an offer and hours.")
+        raise Refused(
+            _("A session has no option '{option}'; it has an offer and hours.", option=unknown[0])
+        )
     offer = _offer(wish.get("offer"), allowed, terms)
     return Plan(offer, _hours(wish.get("hours"), offer), terms)
 
@@ -68,7 +78,14 @@ def _offer(name: Any, allowed: Sequence[Offer], terms: Terms) -> Offer:
         if offer.name == name:
             return offer
     names = ", ".join(offer.name for offer in allowed)
-    raise Refused(f"{terms.title} does not offer {str(name)[:40]!r}. Choose one of: {names}.")
+    raise Refused(
+        _(
+            "{course} does not offer '{name}'. Choose one of: {names}.",
+            course=terms.title,
+            name=str(name)[:40],
+            names=names,
+        )
+    )
 
 
 def _hours(hours: Any, offer: Offer) -> float:
@@ -76,9 +93,15 @@ def _hours(hours: Any, offer: Offer) -> float:
     if hours is None:
         return longest
     if isinstance(hours, bool) or not isinstance(hours, (int, float)) or not hours > 0:
-        raise Refused("The hours of a session are a number above 0.")
+        raise Refused(NO_HOURS)
     if hours > longest:
-        raise Refused(f"{offer.title} runs for at most {longest:g} hours. Ask for fewer.")
+        raise Refused(
+            _(
+                "{offer} runs for at most {hours:g} hours. Ask for fewer.",
+                offer=offer.title,
+                hours=longest,
+            )
+        )
     return float(hours)
 
 
@@ -91,7 +114,7 @@ def from_form(form: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         try:
             options["hours"] = float(hours)
         except ValueError:
-            raise Refused("The hours of a session are a number above 0.") from None
+            raise Refused(NO_HOURS) from None
     return options
 
 

@@ -23,6 +23,7 @@ import psutil
 
 from ..errors import Refused, SubmitRefused
 from ..jobs import Cluster, Job, JobId, JobSpec, JobState, SessionKey
+from ..language import Sentence as _
 from ..names import folder_name
 from ..overview import Count, Node, Overview
 from ..unix import files
@@ -79,7 +80,8 @@ class LocalCluster(Cluster):
         except OSError as error:
             files.remove(self._state(spec.key), self._hub, spec.key.server, spec.attempt)
             raise SubmitRefused(
-                f"This machine could not start the session: {error.strerror}.", str(error)
+                _("This machine could not start the session: {why}.", why=error.strerror),
+                str(error),
             ) from error
         return self._record(process, spec)
 
@@ -141,7 +143,7 @@ class LocalCluster(Cluster):
     async def extend(self, job: JobId, username: str, hours: float) -> None:
         """See `Cluster.extend`."""
         if _process(job) is None:
-            raise Refused("This session has ended. Start it again.")
+            raise Refused(_("This session has ended. Start it again."))
         record = self._jobs / f"{job}.json"
         fields = json.loads(record.read_text(encoding="utf-8"))
         fields["ends"] += hours * 3600
@@ -192,7 +194,7 @@ class LocalCluster(Cluster):
             state=JobState.RUNNING if running else JobState.ENDED,
             word=word,
             reason=fields["reason"],
-            why="its time was over" if word == "TIMEOUT" else "",
+            why=_("its time was over") if word == "TIMEOUT" else "",
             node="127.0.0.1",
             exit_code=code,
             ends=fields["ends"],

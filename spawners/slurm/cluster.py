@@ -15,6 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..errors import ClusterSilent, Refused, SubmitRefused
 from ..jobs import Cluster, Job, JobId, JobSpec, SessionKey
+from ..language import Sentence
+from ..language import Sentence as _
 from ..names import UNIX_ACCOUNT
 from ..overview import Overview
 from ..unix import files
@@ -38,8 +40,8 @@ LAUNCHER = (
 # What sbatch --test-only refuses although sbatch would take it, and let it wait.
 NOT_NOW = ("node configuration is not available", "invalid time specified")
 
-ENDED = "This session has ended. Start it again."
-DENIED = (
+ENDED = _("This session has ended. Start it again.")
+DENIED = _(
     "This cluster does not let the hub lengthen sessions. Save your work, and start a new session "
     "after this one."
 )
@@ -50,7 +52,7 @@ NO_MORE = {
     "already finished": ENDED,
     "already complet": ENDED,
 }
-NOT_LONGER = "The cluster did not lengthen the session. Save your work before it ends."
+NOT_LONGER = _("The cluster did not lengthen the session. Save your work before it ends.")
 
 _templates = Environment(
     loader=PackageLoader("spawners.slurm", "."),
@@ -144,7 +146,7 @@ class SlurmCluster(Cluster):
         key = SessionKey(self._hub, username, "-")
         reply = await self._as_user(username, key, action="cancel", job=job)
         if "error" in reply:
-            raise ClusterSilent("The cluster did not end the session.", reply["detail"])
+            raise ClusterSilent(_("The cluster did not end the session."), reply["detail"])
 
     async def log_tail(self, key: SessionKey, attempt: int, username: str, lines: int = 20) -> str:
         """See `Cluster.log_tail`."""
@@ -174,8 +176,11 @@ class SlurmCluster(Cluster):
     async def _as_user(self, username: str, key: SessionKey, **request: Any) -> dict[str, Any]:
         if not UNIX_ACCOUNT.fullmatch(username):
             raise SubmitRefused(
-                f"The name {username!r} can't be an account on this cluster. Please tell the "
-                "operators."
+                _(
+                    "The name '{name}' can't be an account on this cluster. Please tell the "
+                    "operators.",
+                    name=username,
+                )
             )
         command = [part.format(user=username) for part in self._launcher]
         return await launch(
@@ -185,7 +190,7 @@ class SlurmCluster(Cluster):
 
 def _refused(reply: Mapping[str, Any]) -> SubmitRefused:
     if reply["code"] is None:  # no program of Slurm's refused: the launcher has its own sentences
-        return SubmitRefused(reply["error"], reply["detail"])
+        return SubmitRefused(Sentence(reply["error"]), reply["detail"])
     return SubmitRefused(refusal(reply["detail"], words.REFUSALS, words.REFUSED), reply["detail"])
 
 

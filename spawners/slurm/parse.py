@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 
 from ..jobs import Job, JobId, JobState, read_comment
+from ..language import Sentence
+from ..language import Sentence as _
 from . import words
 from .argv import FIELDS, SEPARATOR
 
@@ -96,7 +98,7 @@ def refusal(text: str, sentences: Mapping[str, str], default: str) -> str:
     for name in re.findall(r"\w+", text):
         if reached := words.limit(name):
             fact, advice = reached
-            advice = advice or "choose another offer, or try later"
-            return f"{fact[0].upper()}{fact[1:]}. {advice[0].upper()}{advice[1:]}."
+            advice = advice or _("choose another offer, or try later")
+            return Sentence("{fact!c}. {advice!c}.", fact=fact, advice=advice)
     lowered = text.lower()
     return next((sentences[part] for part in sentences if part.lower() in lowered), default)

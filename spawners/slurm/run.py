@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ClusterSilent, NoAccount
+from ..language import Sentence as _
 from .words import SILENCES, STRANGER, STRANGERS
 
-SILENT = "The cluster does not answer at the moment. Nothing is lost; please try again later."
+SILENT = _("The cluster does not answer at the moment. Nothing is lost; please try again later.")
 # Seconds that a killed program may take to be gone.
 KILLED = 5.0
 

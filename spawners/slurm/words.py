@@ -9,31 +9,48 @@ from __future__ import annotations
 
 import re
 
-_NOT_YOURS = (
+from ..language import Sentence
+from ..language import Sentence as _
+
+_NOT_YOURS = _(
     "You may not use this part of the cluster, or not yet. Ask the course's instructor which offer "
     "is meant for you."
 )
-_CLOSED = "This part of the cluster is closed at the moment. Choose another offer, or try later."
-_TELL = "Please tell the operators; another offer may work now."
-_TOO_LARGE = f"No machine of the cluster has what this offer asks for. {_TELL}"
-_NO_PARTITION = f"This offer names a part of the cluster that does not exist. {_TELL}"
-_CORES = f"No machine of the cluster has as many cores as this offer asks for. {_TELL}"
-_MEMORY = f"No machine of the cluster gives as much memory as this offer asks for. {_TELL}"
-_NO_SUCH_GPU = f"The cluster has no GPU of the kind that this offer asks for. {_TELL}"
-_NONE_NOW = "The cluster takes no sessions at the moment. Please try later."
-_FULL = "The cluster's queue is full. Try again in some minutes."
+_CLOSED = _("This part of the cluster is closed at the moment. Choose another offer, or try later.")
+_TOO_LARGE = _(
+    "No machine of the cluster has what this offer asks for. "
+    "Please tell the operators; another offer may work now."
+)
+_NO_PARTITION = _(
+    "This offer names a part of the cluster that does not exist. "
+    "Please tell the operators; another offer may work now."
+)
+_CORES = _(
+    "No machine of the cluster has as many cores as this offer asks for. "
+    "Please tell the operators; another offer may work now."
+)
+_MEMORY = _(
+    "No machine of the cluster gives as much memory as this offer asks for. "
+    "Please tell the operators; another offer may work now."
+)
+_NO_SUCH_GPU = _(
+    "The cluster has no GPU of the kind that this offer asks for. "
+    "Please tell the operators; another offer may work now."
+)
+_NONE_NOW = _("The cluster takes no sessions at the moment. Please try later.")
+_FULL = _("The cluster's queue is full. Try again in some minutes.")
 
 REFUSALS = {
     "invalid account": _NOT_YOURS,
     "invalid or unknown association": _NOT_YOURS,
     "group not permitted": _NOT_YOURS,
     "access/permission denied": _NOT_YOURS,
-    "invalid user id": "The cluster does not know your account. Please tell the operators.",
-    "invalid qos": (
+    "invalid user id": _("The cluster does not know your account. Please tell the operators."),
+    "invalid qos": _(
         "Your account may not use this offer on this part of the cluster. Choose another offer, or "
         "ask the course's instructor."
     ),
-    "usage threshold": (
+    "usage threshold": _(
         "Your group has used as much of the cluster as it may with this offer. Choose another."
     ),
     "invalid partition": _NO_PARTITION,
@@ -53,42 +70,42 @@ REFUSALS = {
     "invalid feature": _TOO_LARGE,
     "generic resource": _NO_SUCH_GPU,
     "gres": _NO_SUCH_GPU,
-    "required node not available": (
+    "required node not available": _(
         "The machines that this offer needs are out of order or kept for others. Choose another "
         "offer, or try later."
     ),
-    "time limit is invalid": (
+    "time limit is invalid": _(
         "The cluster does not allow sessions this long here. Ask for fewer hours."
     ),
-    "maintenance reservation": (
+    "maintenance reservation": _(
         "The cluster will be closed for maintenance before the session could end. Ask for fewer "
         "hours, or try later."
     ),
-    "access denied to requested reservation": (
+    "access denied to requested reservation": _(
         "This offer uses a reservation of machines that is not open to you. Choose another offer, "
         "or ask the course's instructor."
     ),
-    "requested reservation is invalid": (
+    "requested reservation is invalid": _(
         "This offer uses a reservation of machines that does not exist, or has ended. Choose "
         "another offer."
     ),
-    "reservation": (
+    "reservation": _(
         "This offer uses a reservation of machines that is not open now. Choose another offer."
     ),
-    "dependency": "The session that this one was to follow is gone. Start it without.",
+    "dependency": _("The session that this one was to follow is gone. Start it without."),
     "maxjobcount": _FULL,
     "unable to create job record": _FULL,
     "unable to accept job": _FULL,
-    "job violates accounting": (
+    "job violates accounting": _(
         "Your account has reached what it may use of the cluster. Choose another offer, or end "
         "another session first."
     ),
 }
-REFUSED = "The cluster did not take the session. Choose another offer, or try later."
+REFUSED = _("The cluster did not take the session. Choose another offer, or try later.")
 
 # What sudo prints where a person can't be acted for.
 STRANGERS = ("unknown user", "a password is required", "not allowed to execute")
-STRANGER = (
+STRANGER = _(
     "You have no account on this cluster yet, or it is not open to this service. Ask the course's "
     "instructor how to get one; another offer may work now."
 )
@@ -111,44 +128,48 @@ SILENCES = (
     "protocol authentication error",
 )
 
-_TAKEN_AWAY = "you may no longer use it here; stop waiting, and choose another offer"
-_HELD = "the cluster could not start it; stop waiting, and start it again"
-_STORAGE = "waiting for its files to be made ready"
-_TOO_MUCH = "more than this part of the cluster allows; stop waiting, and choose a smaller offer"
-_USED_UP = "your group has used up its computing time; ask the course's instructor"
+_TAKEN_AWAY = _("you may no longer use it here; stop waiting, and choose another offer")
+_HELD = _("the cluster could not start it; stop waiting, and start it again")
+_STORAGE = _("waiting for its files to be made ready")
+_TOO_MUCH = _("more than this part of the cluster allows; stop waiting, and choose a smaller offer")
+_USED_UP = _("your group has used up its computing time; ask the course's instructor")
 
 WAITING = {
-    "None": "just submitted",
-    "WaitingForScheduling": "just submitted",
-    "SchedDefer": "just submitted",
-    "Resources": "waiting for a machine to become free",
-    "Priority": "others are before you in the queue",
-    "ReqNodeNotAvail, Reserved for maintenance": (
+    "None": _("just submitted"),
+    "WaitingForScheduling": _("just submitted"),
+    "SchedDefer": _("just submitted"),
+    "Resources": _("waiting for a machine to become free"),
+    "Priority": _("others are before you in the queue"),
+    "ReqNodeNotAvail, Reserved for maintenance": _(
         "the machines it needs are closed for maintenance now or soon; a shorter session may still "
         "start before"
     ),
-    "ReqNodeNotAvail, May be reserved": (
+    "ReqNodeNotAvail, May be reserved": _(
         "the machines it needs are kept for others now or soon; a shorter session may still start "
         "before"
     ),
-    "ReqNodeNotAvail": (
+    "ReqNodeNotAvail": _(
         "the machines it needs are out of order or closed; another offer may start sooner"
     ),
-    "Nodes required for job are DOWN": (
+    "Nodes required for job are DOWN": _(
         "the machines it needs are closed for maintenance, or others need them first"
     ),
-    "NodeDown": "its machine is out of order; another offer may start sooner",
-    "FrontEndDown": "the cluster is out of order; the operators know",
-    "PartitionDown": "this part of the cluster is closed at the moment",
-    "PartitionInactive": "this part of the cluster is closed at the moment",
-    "PartitionTimeLimit": "longer than this part of the cluster allows; ask for fewer hours",
+    "NodeDown": _("its machine is out of order; another offer may start sooner"),
+    "FrontEndDown": _("the cluster is out of order; the operators know"),
+    "PartitionDown": _("this part of the cluster is closed at the moment"),
+    "PartitionInactive": _("this part of the cluster is closed at the moment"),
+    "PartitionTimeLimit": _("longer than this part of the cluster allows; ask for fewer hours"),
     "PartitionNodeLimit": _TOO_MUCH,
     "PartitionConfig": _TAKEN_AWAY,
-    "ReservationDeleted": "the reservation it waited for is gone; stop waiting, and start it again",
-    "ReservationInvalid": "the reservation it waited for is gone; stop waiting, and start it again",
+    "ReservationDeleted": _(
+        "the reservation it waited for is gone; stop waiting, and start it again"
+    ),
+    "ReservationInvalid": _(
+        "the reservation it waited for is gone; stop waiting, and start it again"
+    ),
     # "Reservation class was deleted"
-    "Reservation ": "the reservation it waited for is gone; stop waiting, and start it again",
-    "Reservation": "waiting for a reservation to begin",
+    "Reservation ": _("the reservation it waited for is gone; stop waiting, and start it again"),
+    "Reservation": _("waiting for a reservation to begin"),
     "InvalidAccount": _TAKEN_AWAY,
     "InvalidQOS": _TAKEN_AWAY,
     "AccountNotAllowed": _TAKEN_AWAY,
@@ -158,32 +179,32 @@ WAITING = {
     "AssociationTimeLimit": _USED_UP,
     "QOSTimeLimit": _USED_UP,
     "Job is at or exceeds": _USED_UP,
-    "AssociationJobLimit": "you may not have more sessions at once; end another session first",
-    "QOSJobLimit": "you may not have more sessions at once; end another session first",
-    "AssociationResourceLimit": "you may not use more at once; end another session first",
-    "QOSResourceLimit": "you may not use more at once; end another session first",
-    "AccountingPolicy": "you may not use more at once; end another session first",
-    "DependencyNeverSatisfied": (
+    "AssociationJobLimit": _("you may not have more sessions at once; end another session first"),
+    "QOSJobLimit": _("you may not have more sessions at once; end another session first"),
+    "AssociationResourceLimit": _("you may not use more at once; end another session first"),
+    "QOSResourceLimit": _("you may not use more at once; end another session first"),
+    "AccountingPolicy": _("you may not use more at once; end another session first"),
+    "DependencyNeverSatisfied": _(
         "the session that it was to follow is gone; stop waiting, and start it again"
     ),
-    "Dependency": "waiting for your other session to end",
+    "Dependency": _("waiting for your other session to end"),
     # Sessions ask for none: Slurm gives one, two minutes, to a job that it puts back in the queue.
-    "BeginTime": "the cluster lets it begin again in a few minutes",
-    "DeadLine": "it can no longer begin in time; stop waiting, and start it again",
-    "Licenses": "waiting for a software licence to become free",
-    "BadConstraints": "no machine has what it asks for; stop waiting, and choose another offer",
-    "Constraints": "no machine that is free now has what it asks for",
-    "MaxPoweredUpNodes": "waiting for a machine to become free",
-    "NvidiaImexChannels": "waiting for a machine to become free",
-    "MpiPortsBusy": "waiting for a machine to become free",
-    "Power": "the cluster is saving power; it begins when more machines are switched on",
-    "JobArrayTaskLimit": "others are before you in the queue",
-    "FedJobLock": "just submitted",
-    "Prolog": "its machine is being prepared",
+    "BeginTime": _("the cluster lets it begin again in a few minutes"),
+    "DeadLine": _("it can no longer begin in time; stop waiting, and start it again"),
+    "Licenses": _("waiting for a software licence to become free"),
+    "BadConstraints": _("no machine has what it asks for; stop waiting, and choose another offer"),
+    "Constraints": _("no machine that is free now has what it asks for"),
+    "MaxPoweredUpNodes": _("waiting for a machine to become free"),
+    "NvidiaImexChannels": _("waiting for a machine to become free"),
+    "MpiPortsBusy": _("waiting for a machine to become free"),
+    "Power": _("the cluster is saving power; it begins when more machines are switched on"),
+    "JobArrayTaskLimit": _("others are before you in the queue"),
+    "FedJobLock": _("just submitted"),
+    "Prolog": _("its machine is being prepared"),
     "BurstBuffer": _STORAGE,
-    "Cleaning": "its last machine is being cleaned up",
-    "JobHeldAdmin": "an operator holds it back; please ask the operators",
-    "JobHeldUser": "it is held back; stop waiting, and start it again",
+    "Cleaning": _("its last machine is being cleaned up"),
+    "JobHeldAdmin": _("an operator holds it back; please ask the operators"),
+    "JobHeldUser": _("it is held back; stop waiting, and start it again"),
     "JobHoldMaxRequeue": _HELD,
     "JobLaunchFailure": _HELD,
     "launch fail": _HELD,
@@ -193,17 +214,17 @@ WAITING = {
 }
 
 ENDED = {
-    "TIMEOUT": "its time was over",
-    "OUT_OF_MEMORY": "it used more memory than it had; choose a larger offer",
-    "CANCELLED": "it was cancelled",
-    "NODE_FAIL": "its machine failed; start it again",
-    "BOOT_FAIL": "its machine did not come up; start it again",
-    "PREEMPTED": "a job with more right to the machine took its place",
-    "DEADLINE": "it could not begin in time",
+    "TIMEOUT": _("its time was over"),
+    "OUT_OF_MEMORY": _("it used more memory than it had; choose a larger offer"),
+    "CANCELLED": _("it was cancelled"),
+    "NODE_FAIL": _("its machine failed; start it again"),
+    "BOOT_FAIL": _("its machine did not come up; start it again"),
+    "PREEMPTED": _("a job with more right to the machine took its place"),
+    "DEADLINE": _("it could not begin in time"),
     # Reasons, where the state is FAILED.
-    "JobLaunchFailure": "its machine could not start it; start it again",
-    "SystemFailure": "its machine could not start it; start it again",
-    "NodeDown": "its machine failed; start it again",
+    "JobLaunchFailure": _("its machine could not start it; start it again"),
+    "SystemFailure": _("its machine could not start it; start it again"),
+    "NodeDown": _("its machine failed; start it again"),
 }
 
 # The names of limits are made of parts: QOSMaxGRESPerUser, AssocGrpCPURunMinutesLimit,
@@ -216,20 +237,34 @@ _LIMIT = re.compile(
     r"(?P<per>PerAccount|PerJob|PerLimit|PerNode|PerUser)?"
     r"(Limit|NotSatisfied)?"
 )
-_NOUNS = {
-    "CPU": "cores",
-    "GRES": "GPUs",
-    "JOBS": "sessions",
-    "SUBMITJOB": "sessions",
-    "SUBMITJOBS": "sessions",
-    "LICENSE": "software licences",
-    "MEM": "memory",
-    "MEMORY": "memory",
-    "NODE": "machines",
+# What there may not be more of.
+_MORE = {
+    "CPU": _("more cores"),
+    "GRES": _("more GPUs"),
+    "JOBS": _("more sessions"),
+    "SUBMITJOB": _("more sessions"),
+    "SUBMITJOBS": _("more sessions"),
+    "LICENSE": _("more software licences"),
+    "MEM": _("more memory"),
+    "MEMORY": _("more memory"),
+    "NODE": _("more machines"),
+}
+_FEWER_HOURS = _("ask for fewer hours")
+_SMALLER = _("choose a smaller offer")
+# For whom a limit holds: the person, the person's group, all sessions of the kind.
+_USED_UP_OF = {
+    "you": _("your computing time is used up"),
+    "group": _("the computing time of your group is used up"),
+    "kind": _("the computing time of sessions of this kind is used up"),
+}
+_NOT_BOOKED = {
+    "you": _("you may not book more computing time at once"),
+    "group": _("your group may not book more computing time at once"),
+    "kind": _("sessions of this kind may not book more computing time at once"),
 }
 
 
-def limit(name: str) -> tuple[str, str] | None:
+def limit(name: str) -> tuple[Sentence, Sentence | None] | None:
     """A limit of Slurm's accounting in words: what is reached, and what to do, if anything.
 
     ``QOSMaxGRESPerUser`` is ("you may not use more GPUs at once", "end another session first, or
@@ -239,35 +274,54 @@ def limit(name: str) -> tuple[str, str] | None:
     if found is None:
         return None
     scope, per, time = found["scope"], found["per"], found["time"]
-    noun = _NOUNS.get(found["what"].upper(), "resources")
+    what = found["what"].upper()
+    more = _MORE.get(what) or _("more resources")
     if per in ("PerJob", "PerLimit", "PerNode"):
-        if time or found["what"].startswith("Wall"):
-            return "one session may not run this long here", "ask for fewer hours"
-        return f"this is more {noun} than one session may have here", "choose a smaller offer"
+        if time or what.startswith("WALL"):
+            return _("one session may not run this long here"), _FEWER_HOURS
+        return _("this is {more} than one session may have here", more=more), _SMALLER
     if scope == "QOSMin":
-        return f"sessions of this kind must have more {noun}", "choose a larger offer"
+        return (
+            _("sessions of this kind must have {more}", more=more),
+            _("choose a larger offer"),
+        )
     group = scope == "AssocGrp" or per == "PerAccount"
-    who = "your group" if group else "sessions of this kind" if scope == "QOSGrp" else "you"
-    if time == "Minutes" or found["what"] == "Wall":
-        return f"the computing time of {who} is used up", "ask the course's instructor"
+    who = "group" if group else "kind" if scope == "QOSGrp" else "you"
+    if time == "Minutes" or what == "WALL":
+        return _USED_UP_OF[who], _("ask the course's instructor")
     if time:
-        return f"{who} may not book more computing time at once", "ask for fewer hours"
-    if noun != "sessions":
-        advice = "end another session first, or choose a smaller offer" if who == "you" else ""
-        return f"{who} may not use more {noun} at once", advice
-    if scope == "QOSGrp":
-        return "there may not be more sessions of this kind at once", ""
-    return f"{who} may not have more sessions at once", "end another first" if who == "you" else ""
+        return _NOT_BOOKED[who], _FEWER_HOURS
+    return _at_once(who, more, sessions="JOB" in what)
+
+
+def _at_once(who: str, more: Sentence, *, sessions: bool) -> tuple[Sentence, Sentence | None]:
+    if sessions and who == "kind":
+        return _("there may not be more sessions of this kind at once"), None
+    if who == "kind":
+        return _("sessions of this kind may not use {more} at once", more=more), None
+    if who == "group" and sessions:
+        return _("your group may not have {more} at once", more=more), None
+    if who == "group":
+        return _("your group may not use {more} at once", more=more), None
+    if sessions:
+        return _("you may not have {more} at once", more=more), _("end another first")
+    return (
+        _("you may not use {more} at once", more=more),
+        _("end another session first, or choose a smaller offer"),
+    )
 
 
 def waiting(reason: str) -> str:
     """Why a job waits, for squeue's reason; empty when there are no words for it."""
     if reached := limit(reason):
-        return "; ".join(filter(None, reached))
-    known = (words for key, words in WAITING.items() if (reason or "None").startswith(key))
-    return next(known, "")
+        fact, advice = reached
+        return Sentence("{fact}; {advice}", fact=fact, advice=advice) if advice else fact
+    for key, words in WAITING.items():
+        if (reason or "None").startswith(key):
+            return words
+    return ""
 
 
 def ended(state: str, reason: str) -> str:
     """Why a job ended, for squeue's state and reason; empty when there are no words for it."""
-    return ENDED.get(state) or ENDED.get(reason, "")
+    return ENDED.get(state) or ENDED.get(reason) or ""

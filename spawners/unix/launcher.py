@@ -55,15 +55,17 @@ SUBMIT_SECONDS = 60
 SECONDS = 80
 LARGEST_REQUEST = 1 << 20
 
-HOME_FULL = (
+# The hub tells these in the person's language.
+_ = str
+HOME_FULL = _(
     "Your home on the cluster is full. Delete files that you don't need, then start the session "
     "again."
 )
-HOME_UNUSABLE = (
+HOME_UNUSABLE = _(
     "The session's files can't be written in your home on the cluster. Please tell the operators, "
     "with the words below."
 )
-ASKED_WRONGLY = "The hub asked the launcher wrongly. Please tell the operators."
+ASKED_WRONGLY = _("The hub asked the launcher wrongly. Please tell the operators.")
 
 
 class Failed(Exception):

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from deployed import CHECKOUT
+from lab_scripts import page_with_scripts
 from playwright.sync_api import Browser
 
+from lesesal_notebook.language import script_words
+
 pytestmark = pytest.mark.browser
-LAB = CHECKOUT / "extensions/share/jupyter/labextensions/lesesal/static/due.js"
 PAGES = CHECKOUT / "courses/classroom/static/times.js"
 # 25 October 2026, 02:30 in Oslo, after the clocks were set back.
 DUE = "2026-10-25T01:30:00+00:00"
@@ -34,16 +36,17 @@ def in_words(browser: Browser) -> Iterator[Callable[..., str]]:
     """The line in JupyterLab's list, in a time zone, some seconds before the deadline."""
     pages = {}
 
-    def call(zone: str, before: int = 3 * 86_400, **changes: Any) -> str:
+    def call(zone: str, before: int = 3 * 86_400, said: str = "en", **changes: Any) -> str:
         if zone not in pages:
-            pages[zone] = browser.new_page(locale="nb-NO", timezone_id=zone)
+            pages[zone] = page_with_scripts(browser, "nb-NO", zone)
         text = pages[zone].evaluate(
-            """async ([source, deadline, before]) => {
-                const module = await import("data:text/javascript," + encodeURIComponent(source));
+            """async ([language, words, deadline, before]) => {
+                (await import("/words.js")).use({ language, words });
+                const module = await import("/due.js");
                 const now = Date.parse(deadline.due) - before * 1000;
                 return module.inWords(deadline, now);
             }""",
-            [LAB.read_text(), DEADLINE | changes, before],
+            [said, script_words(said), DEADLINE | changes, before],
         )
         return str(text)
 
@@ -58,6 +61,17 @@ def test_the_line_in_jupyterlabs_list(in_words: Callable[..., str]) -> None:
     assert in_words("UTC", 3_700) == "Due Sunday 25 October 2026 at 01:30, in 1 hour"
     assert in_words("UTC", 0).endswith(", in less than a minute")
     assert in_words("UTC", -7_200).endswith(", 2 hours ago")
+
+
+def test_the_line_in_the_persons_language(in_words: Callable[..., str]) -> None:
+    rule = {"late": "penalty", "penalty_per_day": 0.125, "grace_minutes": 15}
+    assert in_words("Europe/Oslo", said="nb", **rule) == (
+        "Frist søndag 25. oktober 2026 kl. 02:30, om 3 dager · sen innlevering mister 12,5 % av "
+        "poengene for hvert påbegynte døgn · 15 min ekstra"
+    )
+    assert in_words("Europe/Oslo", said="nn", extended=True) == (
+        "Frist søndag 25. oktober 2026 kl. 02:30, om 3 dagar · utsett for deg"
+    )
 
 
 def test_the_rule_is_in_the_line(in_words: Callable[..., str]) -> None:

@@ -14,14 +14,13 @@ from typing import Any
 
 import pytest
 from classrooms import Classroom, running_classroom
-from deployed import CHECKOUT
 from extensions.session.stand_in import VISITOR, Session, StandInHub, running_session
+from lab_scripts import page_with_scripts
 from people import COURSE, Person, arrive
 from playwright.sync_api import Browser, Locator, Page, expect
 from slurm_site import SlurmSite
 
 pytestmark = pytest.mark.browser
-STATIC = CHECKOUT / "extensions/share/jupyter/labextensions/lesesal/static"
 MINUTE = 60
 HOUR = {"hours": 1.0, "how": "extend"}
 
@@ -51,16 +50,12 @@ NOTEBOOK = {
 @pytest.fixture(scope="module")
 def clock(browser: Browser) -> Iterator[Callable[..., Any]]:
     """Calls a function of clock.js."""
-    page = browser.new_page(locale="en-GB", timezone_id="Europe/Oslo")
-    source = (STATIC / "clock.js").read_text()
+    page = page_with_scripts(browser, "en-GB", "Europe/Oslo")
 
     def call(name: str, *arguments: Any) -> Any:
         return page.evaluate(
-            """async ([source, name, args]) => {
-                const module = await import("data:text/javascript," + encodeURIComponent(source));
-                return module[name](...args);
-            }""",
-            [source, name, list(arguments)],
+            "async ([name, args]) => (await import('/clock.js'))[name](...args)",
+            [name, list(arguments)],
         )
 
     yield call
@@ -157,6 +152,16 @@ def open_lab(page: Page, session: Session, path: str = "") -> None:
 
 def notices(page: Page) -> Locator:
     return page.locator(".Toastify__toast")
+
+
+@pytest.mark.slow
+def test_in_the_language_that_was_chosen(page: Page, session: Session) -> None:
+    tell(session, 80 * MINUTE + 30)
+    page.context.add_cookies([{"name": "lesesal-language", "value": "nn", "url": session.url}])
+    open_lab(page, session)
+    expect(page.locator(".lesesal-End")).to_have_text("1 t 20 min att")
+    page.locator(".lesesal-End").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Denne økta sluttar")
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError
 from urllib3.util import Retry
 
+from .. import language
 from .errors import (
     ClassroomError,
     GarbledError,
@@ -69,6 +70,8 @@ class TokenFile(AuthBase):
                 " stay."
             ) from None
         request.headers["Authorization"] = f"token {token}"
+        # Refusals are the classroom's sentences, for the person.
+        request.headers["Accept-Language"] = language.latest()
         return request
 
 

@@ -19,8 +19,8 @@ from xml.etree.ElementTree import Element, tostring
 
 from jinja2 import PackageLoader, pass_context
 from jinja2.runtime import Context
-from latex2mathml import commands  # type: ignore[import-not-found]
-from latex2mathml.converter import Converter  # type: ignore[import-not-found]
+from latex2mathml import commands
+from latex2mathml.converter import Converter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors import Preprocessor
 from traitlets.config import Configurable

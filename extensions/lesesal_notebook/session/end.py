@@ -24,6 +24,8 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
+from .. import language
+from ..language import gettext as _
 from .hub import Hub, HubRefused, HubSilent, Told
 
 SETTING = "lesesal_end"
@@ -121,7 +123,9 @@ class End:
     async def more(self) -> None:
         """Ask the hub for more time. Raises `HubRefused`, `HubSilent`."""
         if self._hub is None:
-            raise HubRefused("No hub started this session; its time is not limited by one.")
+            raise HubRefused(
+                _("No hub started this session; its time is not limited by one.", language.latest())
+            )
         self._take(await self._hub.more())
 
     async def watch(self) -> None:
@@ -185,6 +189,7 @@ class EndHandler(JupyterHandler):
     @web.authenticated
     async def get(self) -> None:
         """What is known of the end: `End.known`."""
+        language.of(self)
         self.finish(await self.settings[SETTING].known())
 
 
@@ -195,6 +200,7 @@ class MoreHandler(JupyterHandler):
     async def post(self) -> None:
         """Ask for more time: what is known of the end then, or a message why there is none."""
         end: End = self.settings[SETTING]
+        chosen = language.of(self)
         try:
             await end.more()
         except HubRefused as refused:
@@ -203,7 +209,7 @@ class MoreHandler(JupyterHandler):
         except HubSilent as silent:
             self.log.warning("No more time: %s", silent)
             self.set_status(503)
-            self.finish({"message": "The hub does not answer. Try again in a minute."})
+            self.finish({"message": _("The hub does not answer. Try again in a minute.", chosen)})
         else:
             self.finish(await end.known())
 

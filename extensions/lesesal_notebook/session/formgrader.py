@@ -1,9 +1,12 @@
-"""nbgrader's Formgrader under a hub: opened in a tab of its own, with links that lead somewhere.
+"""nbgrader's Formgrader under a hub: the way to the classroom's, and the session's own in a tab.
+
+Grading is done in the classroom, where the course has one gradebook for all its staff. The
+session's Formgrader stays for who writes assignments: it generates and shows the student version.
 
 JupyterLab shows the Formgrader in a frame. Under a hub without subdomains all people's sessions
 share one origin, and a page that may be framed may be framed, read and clicked by any of them; so
 JupyterHub forbids it (nbgrader issue 1870: the tab stays blank). Here the frame gets a small page
-instead, with nothing of the course in it, whose button opens the real one.
+instead, with nothing of the course in it, whose buttons open the real ones.
 
 In a tab of its own, the Formgrader's links to files leave out the session's address (its
 ``linkTo`` knows no base_url); they get it here.
@@ -11,11 +14,14 @@ In a tab of its own, the Formgrader's links to files leave out the session's add
 
 from __future__ import annotations
 
+import os
 import secrets
-from functools import cached_property
+from collections.abc import Mapping
+from functools import cached_property, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from jupyter_server.auth.decorator import allow_unauthenticated
@@ -24,6 +30,8 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher, Rule
+
+from .. import language
 
 _templates = Environment(
     loader=PackageLoader("lesesal_notebook.session"), autoescape=True, undefined=StrictUndefined
@@ -35,6 +43,20 @@ linkTo = function (type, path) {
     return (_, el) => $(el).attr("href", url).attr("target", "_blank")[0];
 };
 """
+
+
+def in_classroom(environment: Mapping[str, str]) -> str:
+    """The address of the course's Formgrader in the classroom, for a browser; empty without one.
+
+    The classroom's own name for itself may be one that only the cluster knows: its path is the same
+    behind the hub's proxy.
+    """
+    url, course = (environment.get(f"LESESAL_{name}", "") for name in ("CLASSROOM_URL", "COURSE"))
+    if not url or not course:
+        return ""
+    host = environment.get("JUPYTERHUB_HOST", "")  # where each person has a subdomain
+    path = urlsplit(url).path.rstrip("/")
+    return f"{host}{path}/courses/{quote(course, safe='')}/formgrader"
 
 
 class FramedPage(Matcher):
@@ -67,9 +89,15 @@ class FramedHandler(JupyterHandler):
     @allow_unauthenticated
     def get(self) -> None:
         """The page."""
-        address = url_path_join(self.base_url, "formgrader")
+        chosen = language.of(self)
         self.finish(
-            _templates.get_template("framed.html").render(address=address, nonce=self._nonce)
+            _templates.get_template("framed.html").render(
+                address=url_path_join(self.base_url, "formgrader"),
+                classroom=in_classroom(os.environ),
+                nonce=self._nonce,
+                language=chosen,
+                _=partial(language.gettext, language=chosen),
+            )
         )
 
 

@@ -16,6 +16,9 @@ from urllib.parse import quote
 
 import urllib3
 
+from ..language import gettext as _
+from ..language import latest
+
 # A hub that starts again is away for longer; then the last known end stays.
 SECONDS = 10
 
@@ -74,7 +77,8 @@ class Hub:
         """Ask for more time; `news` says what came of it. Raises `HubRefused`, `HubSilent`."""
         status, body = await asyncio.to_thread(self._request, "POST", f"{self._url}/more", {})
         if 400 <= status < 500:
-            raise HubRefused(str(body.get("message") or "There is no more time for this session."))
+            otherwise = _("There is no more time for this session.", latest())
+            raise HubRefused(str(body.get("message") or otherwise))
         if status != 200:
             raise HubSilent(f"The hub answered with HTTP {status}.")
         return _told(body)
@@ -84,7 +88,12 @@ class Hub:
     ) -> tuple[int, dict[str, Any]]:
         try:
             answer = self._pool.request(
-                method, url, json=content, headers=self._headers, retries=False, timeout=SECONDS
+                method,
+                url,
+                json=content,
+                headers=self._headers | {"Accept-Language": latest()},
+                retries=False,
+                timeout=SECONDS,
             )
             body = json.loads(answer.data)
         except urllib3.exceptions.HTTPError as error:

@@ -6,6 +6,7 @@ In words, or as JSON: `Allotment`'s fields and ``ends``, in seconds since 1970 o
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,6 +14,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
+from .. import language
 from .allotment import allotment
 from .end import SETTING, End
 
@@ -28,6 +30,7 @@ class SessionPageHandler(JupyterHandler):
     async def get(self) -> None:
         """HTML, or JSON for who accepts only that."""
         given = allotment()
+        chosen = language.of(self)
         end: End = self.settings[SETTING]
         known = await end.known()
         if self.request.headers.get("Accept") == "application/json":
@@ -35,7 +38,12 @@ class SessionPageHandler(JupyterHandler):
             return
         self.finish(
             _templates.get_template("session.html").render(
-                given=given, known=known, base=self.base_url
+                given=given,
+                known=known,
+                base=self.base_url,
+                language=chosen,
+                words=language.script_words(chosen),
+                _=partial(language.gettext, language=chosen),
             )
         )
 

@@ -48,6 +48,7 @@ class SessionServerApp(ServerApp):
             "lesesal_notebook.session.announcements": ["lesesal/announcements"],
             "lesesal_notebook.session.formgrader": ["formgrader"],
             "lesesal_notebook.session.page": ["lesesal/session"],
+            "lesesal_notebook.session.words": ["lesesal/words"],
             "nbgitpuller": ["git-pull", "git-sync", "interact"],
             "nbgrader.server_extensions.course_list": ["formgraders"],
             "nbgrader.server_extensions.formgrader": ["formgrader"],

@@ -5,11 +5,12 @@ require(["jhapi"], (JHAPI) => {
   new JHAPI(window.jhdata.base_url).api_request(`session/${place.dataset.user}/${place.dataset.server}`, {
     success: ({ last }) => {
       if (!last) { return; }
-      const ended = `Your last session ended ${window.lesesal.clock(last.at, "at ")}.`;
+      const { _, clockAt } = window.lesesal;
+      const ended = _("Your last session ended {when}.", { when: clockAt(last.at) });
       part("sentence").textContent = `${ended} ${last.sentence}`;
       part("detail").textContent = last.detail;
       place.querySelector("details").hidden = !last.detail;
-      document.getElementById("start").textContent = "Start again";
+      document.getElementById("start").textContent = _("Start again");
     },
     error: () => {}, // the page already says what is certain
   });

@@ -1,6 +1,6 @@
 // The page of a session that is on its way. It asks the hub, whose answer waits for something new.
 require(["jhapi"], (JHAPI) => {
-  const { clock, exactly, expected } = window.lesesal;
+  const { _, clock, exactly, expected } = window.lesesal;
   const page = document.getElementById("lesesal-waiting");
   const { user, server, home } = page.dataset;
   const part = (name) => page.querySelector(`[data-part="${name}"]`);
@@ -20,8 +20,10 @@ require(["jhapi"], (JHAPI) => {
 
   const sentence = (told, waiting) => {
     if (told.silent_since !== null) {
-      const kept = waiting ? "Your place is kept" : "Your session is kept";
-      return `The cluster has not answered since ${clock(told.silent_since)}. ${kept}; nothing is lost.`;
+      const time = clock(told.silent_since);
+      return waiting
+        ? _("The cluster has not answered since {time}. Your place is kept; nothing is lost.", { time })
+        : _("The cluster has not answered since {time}. Your session is kept; nothing is lost.", { time });
     }
     const why = waiting && told.reason && !told.news.includes(told.reason) ? ` (${told.reason})` : "";
     return told.news + why;
@@ -31,12 +33,14 @@ require(["jhapi"], (JHAPI) => {
   const facts = (told, waiting) => {
     const queued = waiting || ["submitting", "returning"].includes(told.phase);
     const unknown = (words) => (waiting ? words : "–");
-    const all = told.queue_length === null ? "" : ` of ${told.queue_length}`;
-    const place = told.place === null ? unknown("not known yet") : `${told.place}${all}`;
-    const start = told.expected === null ? unknown("the cluster does not say yet") : expected(...told.expected);
-    say("place", queued ? place : "it is your turn");
-    say("course", queued && told.place_in_course !== null ? `number ${told.place_in_course} in your course` : "");
-    say("expected", queued ? start : "now");
+    const known = told.queue_length === null ? `${told.place}`
+      : _("{place} of {length}", { place: told.place, length: told.queue_length });
+    const place = told.place === null ? unknown(_("not known yet")) : known;
+    const start = told.expected === null ? unknown(_("the cluster does not say yet")) : expected(...told.expected);
+    say("place", queued ? place : _("it is your turn"));
+    say("course", queued && told.place_in_course !== null
+      ? _("number {place} in your course", { place: told.place_in_course }) : "");
+    say("expected", queued ? start : _("now"));
     since = told.waited === null ? null : Date.now() / 1000 - told.waited;
     tick();
   };
@@ -66,7 +70,7 @@ require(["jhapi"], (JHAPI) => {
         button.type = "button";
         button.className = "btn btn-primary px-4";
         button.dataset.offer = offer;
-        button.textContent = `Start “${title}” instead`;
+        button.textContent = _("Start “{offer}” instead", { offer: title });
         button.addEventListener("click", () => switchTo(offer));
         list.append(button);
       }
@@ -77,14 +81,14 @@ require(["jhapi"], (JHAPI) => {
     }
     part("others").hidden = list.children.length === 0;
     say("switching", told.switching_to === null ? ""
-      : `“${told.switching_to}” is asked for too. You keep your place in the queue until it runs.`);
+      : _("“{offer}” is asked for too. You keep your place in the queue until it runs.", { offer: told.switching_to }));
   };
 
   const show = (told) => {
     const waiting = told.phase === "waiting";
     const back = told.phase === "returning";
     say("offer", told.offer ? `${server} · ${told.offer}` : server);
-    say("heading", back ? "Your session is coming back" : "Your session is on its way");
+    say("heading", back ? _("Your session is coming back") : _("Your session is on its way"));
     say("news", sentence(told, waiting));
     part("news").classList.toggle("lesesal-trouble", told.silent_since !== null);
     facts(told, waiting);
@@ -93,7 +97,8 @@ require(["jhapi"], (JHAPI) => {
     const bar = document.getElementById("progress-bar");
     bar.setAttribute("aria-valuenow", told.percent);
     bar.style.width = `${told.percent}%`;
-    document.title = waiting && told.place !== null ? `${told.place} in the queue · Lesesal` : "Lesesal";
+    const title = _("{place} in the queue · Lesesal", { place: told.place });
+    document.title = waiting && told.place !== null ? title : "Lesesal";
   };
 
   const trouble = (text) => say("trouble", text);
@@ -107,7 +112,7 @@ require(["jhapi"], (JHAPI) => {
     for (const button of part("buttons").children) { button.disabled = true; }
     await send((options) => api.api_request(`${path}/switch`, {
       ...options, type: "POST", data: JSON.stringify({ offer }), dataType: null,
-    }), "That did not work. You still wait as before; try again.");
+    }), _("That did not work. You still wait as before; try again."));
     askNow();
   };
 
@@ -116,7 +121,7 @@ require(["jhapi"], (JHAPI) => {
     button.disabled = true;
     leaving = true;
     const done = await send((options) => api.stop_named_server(user, server, options),
-      "The session could not be stopped. Wait a moment and try again.");
+      _("The session could not be stopped. Wait a moment and try again."));
     if (done) { window.location.assign(home); return; }
     button.disabled = false;
     leaving = false;
@@ -155,7 +160,7 @@ require(["jhapi"], (JHAPI) => {
         if (status === 403) { window.location.reload(); return; } // logged out
         if (status === 404) { leave(false); return; }
         if (failures === 3) {
-          say("news", "The hub does not answer just now; this page keeps asking. Your place is kept.");
+          say("news", _("The hub does not answer just now; this page keeps asking. Your place is kept."));
         }
         later(3e3);
       },

@@ -1,19 +1,19 @@
 // Live numbers on the spawn page. What is shown changes in place; nothing is put in another order.
 (() => {
-  const { about, clock } = window.lesesal;
+  const { _, about, clock } = window.lesesal;
   const form = document.getElementById("lesesal-offers");
   const cards = [...form.querySelectorAll("[data-offer]")];
   const SECONDS = 15;
 
   const words = {
-    now: () => "starts at once",
+    now: () => _("starts at once"),
     wait: (starts) => {
-      if (starts === null) { return "you would wait, unknown how long"; }
+      if (starts === null) { return _("you would wait, unknown how long"); }
       const seconds = starts - Date.now() / 1000;
-      return `${about(seconds)}${/s$/.test(about(seconds)) ? "’" : "’s"} wait (${clock(starts)})`;
+      return _("you would wait {time} ({clock})", { time: about(seconds), clock: clock(starts) });
     },
-    unknown: () => "the cluster does not say",
-    refused: () => "not for you now",
+    unknown: () => _("the cluster does not say"),
+    refused: () => _("not for you now"),
   };
 
   const say = (place, text) => {
@@ -42,7 +42,7 @@
       const row = rows.get(kind);
       if (!row) { continue; }
       fill(row.querySelector(".lesesal-bar"), free, total);
-      say(row.querySelector("[data-part=count]"), `${free} of ${total} free`);
+      say(row.querySelector("[data-part=count]"), _("{free} of {total} free", { free, total }));
     }
   };
 

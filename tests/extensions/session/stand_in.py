@@ -47,6 +47,7 @@ class StandInHub:
         asked: how often the session has asked.
         port: the port that the session reported.
         tokens: that came with questions about the session.
+        languages: that they came with.
         announced: status and answer of the classroom about announcements.
         announced_asked: how often it was asked for them.
     """
@@ -57,6 +58,7 @@ class StandInHub:
     asked: int = 0
     port: int = 0
     tokens: set[str] = field(default_factory=set)
+    languages: list[str] = field(default_factory=list)
     announced: tuple[int, Any] = (200, [])
     announced_asked: int = 0
 
@@ -95,6 +97,7 @@ def serving(hub: StandInHub) -> Iterator[str]:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length) or b"null")
             token = self.headers.get("Authorization", "").rpartition(" ")[2]
+            hub.languages.append(self.headers.get("Accept-Language", ""))
             status, answer = hub.answer(self.command, self.path, token, body)
             content = b"" if status == 204 else json.dumps(answer).encode()
             self.send_response(status)

@@ -30,7 +30,7 @@ def test_a_wish_is_granted() -> None:
     ("options", "sentence"),
     [
         ({"offer": "secret"}, "AI foundations does not offer 'secret'. Choose one of: gpu, cpu."),
-        ({"offer": ["cpu"]}, "AI foundations does not offer \"['cpu']\". Choose one of: gpu, cpu."),
+        ({"offer": ["cpu"]}, "AI foundations does not offer '['cpu']'. Choose one of: gpu, cpu."),
         ({"offer": "gpu", "hours": 3}, "A GPU runs for at most 2 hours. Ask for fewer."),
         ({"hours": 0}, "The hours of a session are a number above 0."),
         ({"hours": float("nan")}, "The hours of a session are a number above 0."),

@@ -1,4 +1,6 @@
-// What the clock says, in words. Pure functions; times are in seconds.
+// What the clock says, in words; times are in seconds.
+
+import { _, locale } from "./words.js";
 
 // Minutes before the end at which a person is warned.
 const WARNINGS = [15, 5, 1];
@@ -26,15 +28,17 @@ export function howLong(left) {
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min`;
   const rest = minutes % 60;
-  return `${Math.floor(minutes / 60)} h${rest ? ` ${rest} min` : ""}`;
+  const hours = _("{count} h", { count: Math.floor(minutes / 60) });
+  return rest ? `${hours} ${rest} min` : hours;
 }
 
 /** When that is on the person's clock: "at 14:30", with the day when it is another one. */
 export function when(ends, now = Date.now() / 1000) {
   const [end, today] = [new Date(ends * 1000), new Date(now * 1000)];
-  const time = end.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  if (end.toDateString() === today.toDateString()) return `at ${time}`;
-  return `on ${end.toLocaleDateString([], { weekday: "long" })} at ${time}`;
+  const time = end.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
+  if (end.toDateString() === today.toDateString()) return _("at {time}", { time });
+  const day = end.toLocaleDateString(locale, { weekday: "long" });
+  return _("on {day} at {time}", { day, time });
 }
 
 /**
@@ -44,6 +48,12 @@ export function when(ends, now = Date.now() / 1000) {
  */
 export function moreLabel({ hours, how }) {
   const minutes = Math.round(hours * 60);
-  const time = minutes % 60 ? `${minutes} minutes` : hours === 1 ? "hour" : `${hours} hours`;
-  return how === "follow" ? `Book another ${time} after it` : `Give me another ${time}`;
+  const follow = how === "follow";
+  if (minutes % 60) {
+    return follow ? _("Book another {count} minutes after it", { count: minutes })
+      : _("Give me another {count} minutes", { count: minutes });
+  }
+  if (hours === 1) return follow ? _("Book another hour after it") : _("Give me another hour");
+  return follow ? _("Book another {count} hours after it", { count: hours })
+    : _("Give me another {count} hours", { count: hours });
 }

@@ -2,9 +2,11 @@
 // name, on the person's own clock. nbgrader's page has no place for extensions of it, so this looks
 // for its rows; where it finds none, the list is as nbgrader made it.
 
+import { _, locale, ready } from "./words.js";
+
 const LISTS = ["released", "fetched", "submitted"].map((name) => `${name}_assignments_list`);
 const SETTLE_MS = 100;
-const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
+const [DAY, HOUR, MINUTE] = [86_400, 3_600, 60];
 
 /**
  * The plugin.
@@ -33,29 +35,37 @@ export function plugin(lab) {
  */
 export function inWords(deadline, now = Date.now()) {
   const due = new Date(deadline.due);
-  const day = due.toLocaleDateString("en-GB", {
+  const day = due.toLocaleDateString(locale, {
     weekday: "long", day: "numeric", month: "long", year: "numeric"
   });
-  const time = due.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-  const parts = [`Due ${day.replace(",", "")} at ${time}, ${distance(due - now)}`];
-  if (deadline.extended) parts.push("extended for you");
-  if (deadline.late === "refuse") parts.push("late work is not taken");
+  const time = due.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
+  const said = { day: day.replace(",", ""), time, distance: distance(due - now) };
+  const parts = [_("Due {day} at {time}, {distance}", said)];
+  if (deadline.extended) parts.push(_("extended for you"));
+  if (deadline.late === "refuse") parts.push(_("late work is not taken"));
   if (deadline.late === "penalty") {
     const share = Number((deadline.penalty_per_day * 100).toPrecision(4));
-    parts.push(`late work loses ${share} % of the points for each started day`);
+    const percent = new Intl.NumberFormat(locale, { maximumFractionDigits: 4 }).format(share);
+    parts.push(_("late work loses {percent} % of the points for each started day", { percent }));
   }
-  if (deadline.grace_minutes) parts.push(`${deadline.grace_minutes} min of grace`);
+  if (deadline.grace_minutes) parts.push(_("{count} min of grace", { count: deadline.grace_minutes }));
   return parts.join(" · ");
 }
 
 /** How far away that is, rounded down: nobody is promised more time than there is. */
 function distance(milliseconds) {
   const seconds = Math.floor(Math.abs(milliseconds) / 1000);
-  const [unit, size] = UNITS.find((each) => seconds >= each[1]) ?? [];
-  if (!unit) return milliseconds < 0 ? "just now" : "in less than a minute";
-  const count = Math.floor(seconds / size);
-  const text = `${count} ${unit}${count === 1 ? "" : "s"}`;
-  return milliseconds < 0 ? `${text} ago` : `in ${text}`;
+  if (seconds < MINUTE) return milliseconds < 0 ? _("just now") : _("in less than a minute");
+  const time = counted(seconds);
+  return milliseconds < 0 ? _("{time} ago", { time }) : _("in {time}", { time });
+}
+
+function counted(seconds) {
+  const [days, hours] = [Math.floor(seconds / DAY), Math.floor(seconds / HOUR)];
+  const minutes = Math.floor(seconds / MINUTE);
+  if (days) return days === 1 ? _("1 day") : _("{count} days", { count: days });
+  if (hours) return hours === 1 ? _("1 hour") : _("{count} hours", { count: hours });
+  return minutes === 1 ? _("1 minute") : _("{count} minutes", { count: minutes });
 }
 
 class DueLines {
@@ -84,6 +94,7 @@ class DueLines {
   }
 
   async show() {
+    await ready;
     const rows = LISTS.flatMap((id) => [
       ...document.querySelectorAll(`#${id} > .list_item > .col-md-12`)
     ]).map((row) => ({

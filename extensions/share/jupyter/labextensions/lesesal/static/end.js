@@ -2,6 +2,7 @@
 // saved when the end comes. The server's part is lesesal_notebook/session/end.py.
 
 import { howLong, moreLabel, warn, when } from "./clock.js";
+import { _ } from "./words.js";
 
 const EVENT = "https://lesesal.invalid/events/session-end";
 // The end seldom changes, and when it does an event says so.
@@ -76,7 +77,7 @@ class SessionEnd {
     const answer = await ServerConnection.makeRequest(url, init, settings);
     // What comes from elsewhere than from our handlers need not be JSON.
     const body = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Error(body.message ?? `The session answers: HTTP ${answer.status}.`);
+    if (!answer.ok) throw new Error(body.message ?? _("The session answers: HTTP {status}.", { status: answer.status }));
     return body;
   }
 
@@ -106,17 +107,19 @@ class SessionEnd {
     this.button.hidden = !this.known || this.endsHere === null;
     if (this.button.hidden) return;
     const { left } = this;
-    const text = left > 0 ? `${howLong(left)} left` : "ending now";
+    const text = left > 0 ? _("{time} left", { time: howLong(left) }) : _("ending now");
     if (this.button.textContent !== text) this.button.textContent = text;
-    this.button.title = `This session ends ${when(this.endsHere)}`;
+    this.button.title = _("This session ends {when}", { when: when(this.endsHere) });
     this.button.classList.toggle("lesesal-mod-soon", left <= 15 * 60);
     this.button.classList.toggle("lesesal-mod-now", left <= 5 * 60);
     const { due, said } = warn(left, this.said);
     this.said = said;
     if (due !== null && !this.known.ending) {
       this.notify(
-        `This session ends in ${howLong(Math.ceil(left))}, ${when(this.endsHere)}. ` +
-          "Shortly before, all that is open is saved and what runs is stopped.",
+        _(
+          "This session ends in {time}, {when}. Shortly before, all that is open is saved and what runs is stopped.",
+          { time: howLong(Math.ceil(left)), when: when(this.endsHere) }
+        ),
         due > 5 ? "info" : "warning"
       );
     }
@@ -136,13 +139,15 @@ class SessionEnd {
   async tell() {
     const { Dialog, showDialog } = this.lab;
     const { more, news } = this.known;
-    const body = `${howLong(this.left)} left. Shortly before the end, all that is open is saved ` +
-      "and what runs is stopped.";
+    const body = _(
+      "{time} left. Shortly before the end, all that is open is saved and what runs is stopped.",
+      { time: howLong(this.left) }
+    );
     const choice = await showDialog({
-      title: `This session ends ${when(this.endsHere)}`,
+      title: _("This session ends {when}", { when: when(this.endsHere) }),
       body: news ? `${body} ${news}` : body,
       buttons: [
-        Dialog.cancelButton({ label: "Close" }),
+        Dialog.cancelButton({ label: _("Close") }),
         ...(more ? [Dialog.okButton({ label: moreLabel(more) })] : [])
       ]
     });
@@ -154,7 +159,7 @@ class SessionEnd {
     try {
       this.take(await this.request("more", { method: "POST", body: "{}" }));
     } catch (error) {
-      await showErrorMessage("There is no more time now", error.message);
+      await showErrorMessage(_("There is no more time now"), error.message);
       return;
     }
     if (this.notice) Notification.dismiss(this.notice);
@@ -166,7 +171,7 @@ class SessionEnd {
     if (!this.ending) {
       this.ending = true;
       this.notify(
-        "This session is about to end. All that is open is being saved, and what runs is stopped.",
+        _("This session is about to end. All that is open is being saved, and what runs is stopped."),
         "warning"
       );
       this.keepSaving();

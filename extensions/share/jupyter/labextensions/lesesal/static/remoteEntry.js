@@ -14,10 +14,11 @@
   }
 
   async function extension() {
-    const [announcements, due, end, ...packages] = await Promise.all([
+    const [announcements, due, end, words, ...packages] = await Promise.all([
       import("./announcements.js"),
       import("./due.js"),
       import("./end.js"),
+      import("./words.js"),
       shares("@jupyterlab/apputils"),
       shares("@jupyterlab/coreutils"),
       shares("@jupyterlab/docmanager"),
@@ -27,6 +28,8 @@
     ]);
     // JupyterLab writes on what it gets, and modules can't be written on.
     const lab = Object.assign({}, ...packages);
+    // JupyterLab does not wait for it.
+    words.ask(lab);
     return { __esModule: true, default: [end, due, announcements].map((each) => each.plugin(lab)) };
   }
 
