@@ -1,0 +1,110 @@
+"""A sandbox without namespaces: limits and a scratch folder, for a job whose user is the wall."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from . import namespaces as ns
+from . import scratch
+from .cgroups import Group
+from .sandbox import Sandbox, SandboxError
+from .watch import Watch
+
+if TYPE_CHECKING:
+    from .keeper import Kept
+
+PATIENCE = 10.0
+
+
+def start(sandbox: Sandbox, group: Group | None, report: int | None) -> Kept | None:
+    """As `inside.start`, with the working folder in TMPDIR, away when the kernel has ended."""
+    from .inside import close_but, restrict, set_environment
+    from .keeper import Kept
+
+    if os.getuid() == 0:
+        raise SandboxError("A kernel without namespaces needs a user of its own: it can't be root.")
+    for source, target in sandbox.datasets:
+        if os.path.realpath(source) != os.path.realpath(target):
+            raise SandboxError(
+                f"Without namespaces the data set {source} can't be seen at {target}."
+            )
+    folder = tempfile.mkdtemp(prefix="lesesal-kernel-")
+    try:
+        if sandbox.files:
+            scratch.copy(sandbox.files, folder, None)
+        if sandbox.shared:
+            scratch.show(sandbox.shared, folder, None, _link)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    ns.be_subreaper()
+    started, ready = os.pipe()
+    kernel = os.fork()
+    if kernel == 0:
+        try:
+            os.close(started)
+            if group:
+                group.join()
+            os.setsid()
+            ns.new_keyring()
+            restrict(sandbox.limits, counted=group is not None)
+            set_environment(sandbox, folder)
+            ns.die_with_parent(signal.SIGKILL)
+            os.chdir(folder)
+            os.write(ready, b"+")
+            os.close(ready)
+        except BaseException:
+            os._exit(1)
+        return None
+    os.close(ready)
+    if not os.read(started, 1):
+        os.waitpid(kernel, 0)
+        shutil.rmtree(folder, ignore_errors=True)
+        raise SandboxError("The limits of a kernel could not be set.")
+    proc = os.open("/proc", os.O_RDONLY | os.O_CLOEXEC)
+    close_but(2, proc, *(() if report is None else (report,)))
+
+    def clean() -> None:
+        _end_all()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    meter = group or Watch(proc, -1, sandbox.limits.memory_bytes, _below)
+    child = os.pidfd_open(kernel)
+    return Kept(kernel, child, child, meter, lambda ended: ended, clean)
+
+
+def _link(source: str, target: str) -> None:
+    """A link in the place that was made for it: there is nothing to show it with read-only."""
+    place = Path(target)
+    if place.is_dir():
+        place.rmdir()
+    else:
+        place.unlink()
+    place.symlink_to(source)
+
+
+def _below() -> list[str]:
+    return [str(each.pid) for each in psutil.Process().children(recursive=True)]
+
+
+def _end_all() -> None:
+    """Kill what is left, also what left its session: orphans are this process's children."""
+    last = time.monotonic() + PATIENCE
+    while time.monotonic() < last:
+        left = _below()
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return

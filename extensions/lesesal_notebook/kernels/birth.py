@@ -1,0 +1,184 @@
+"""From a fork server's child to a kernel: its sockets, descriptors, environment and sandbox."""
+
+# ipykernel is annotated in part.
+# mypy: disable-error-code="no-untyped-call, union-attr"
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import gc
+import importlib
+import os
+import signal
+import socket
+import sys
+import tempfile
+import traceback
+from collections.abc import Mapping
+from typing import Any, NoReturn, cast
+
+from ipykernel.kernelapp import IPKernelApp
+
+from . import sandbox
+from .kernel import ForkedKernelApp
+from .lean import LeanKernelApp, forget
+from .request import KernelRequest, line
+
+# prctl(2)
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+BACKLOG = 16
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def adopt_orphans() -> None:
+    """From now on, what descendants of this process leave behind are its children."""
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+_LAZY = (
+    "faulthandler",
+    "tornado.platform.asyncio",
+    # What ipykernel and IPython import while a kernel starts, or at its first cells.
+    "IPython.core.completer",
+    "IPython.core.magics",
+    "IPython.core.pylabtools",
+    "ipykernel.debugger",
+    "ipykernel.displayhook",
+    "ipykernel.subshell_manager",
+    "pdb",
+    "psutil",
+)
+
+
+def prepare() -> LeanKernelApp:
+    """In the server, when everything is imported: what its lean kernels have in common."""
+    for name in _LAZY:
+        importlib.import_module(name)
+    app = LeanKernelApp()
+    app.prepare()
+    return app
+
+
+def bind(connection: Mapping[str, Any]) -> dict[str, socket.socket]:
+    """The listening sockets of an ``ipc`` kernel, by channel; none with another transport.
+
+    They are made before the kernel is in its sandbox, which then needs no folder that it shares
+    with anybody; libzmq takes them over (ZMQ_USE_FD, zmq_setsockopt(3)).
+    """
+    made: dict[str, socket.socket] = {}
+    if connection["transport"] != "ipc":
+        return made
+    try:
+        for name in CHANNELS:
+            path = f"{connection['ip']}-{connection[f'{name}_port']}"
+            made[name] = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            made[name].bind(path)
+            made[name].listen(BACKLOG)
+    except OSError:
+        for one in made.values():
+            one.close()
+        raise
+    return made
+
+
+def become(
+    app: LeanKernelApp, request: KernelRequest, listeners: Mapping[str, int], report: int
+) -> NoReturn:
+    """In the child just forked: be that kernel.
+
+    Args:
+        app: from `prepare`.
+        listeners: descriptors of the channels' listening sockets, from `bind`.
+        report: a pipe for lines of JSON: ``{"entered": true}``, or ``{"failed": sentence}``.
+    """
+    status = 1
+    told = os.dup(report)  # a sandbox closes the one that it is given
+    try:
+        _enter(request, {0, 1, 2, report, told, *listeners.values()}, report)
+        os.write(told, line({"entered": True}))
+        os.close(told)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.write(told, line({"failed": str(error) or repr(error)}))
+        os._exit(status)
+    try:
+        _run(app, request, listeners)
+        status = 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc(file=sys.__stderr__)
+    finally:
+        os._exit(status)
+
+
+def _enter(request: KernelRequest, kept: set[int], report: int) -> None:
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.setsid()
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _close_all_but(kept)
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0,) if request.sandbox is None else (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.close(null)
+    if request.sandbox is None:
+        os.close(report)
+        os.environ.clear()
+        adopt_orphans()
+        if request.folder:
+            os.chdir(request.folder)
+    else:
+        sandbox.enter(sandbox.Sandbox.from_dict(request.sandbox), report)
+    os.environ.update(request.environment)
+
+
+def _close_all_but(kept: set[int]) -> None:
+    low = 0
+    for descriptor in sorted(kept):
+        if low < descriptor:  # closerange(0, 0) of Python 3.11 closes all
+            os.closerange(low, descriptor)
+        low = descriptor + 1
+    os.closerange(low, os.sysconf("SC_OPEN_MAX"))
+
+
+def _run(app: LeanKernelApp, request: KernelRequest, listeners: Mapping[str, int]) -> None:
+    """Until it is told to end."""
+    gc.enable()
+    _reseed()
+    tempfile.tempdir = None
+    sys.argv = ["ipykernel_launcher.py", "-f", request.connection_file]
+    if request.lean:
+        _make_known(app)
+        app.open(request, listeners)
+        app.start()
+        return
+    forget()
+    stock = ForkedKernelApp().take(request, listeners)
+    _make_known(stock)
+    stock.initialize([*request.arguments])
+    stock.start()
+    atexit._run_exitfuncs()
+
+
+def _make_known(app: IPKernelApp) -> None:
+    """Where ``Application.instance()`` looks, as cells and ``%matplotlib inline`` do."""
+    for kind in IPKernelApp._walk_mro():
+        kind._instance = cast(None, app)
+
+
+def _reseed() -> None:
+    """Two kernels of a server must not draw the same numbers."""
+    for name in ("random", "numpy.random", "torch"):
+        if name in sys.modules:
+            sys.modules[name].seed()
+    if "multiprocessing.process" in sys.modules:
+        sys.modules["multiprocessing.process"].current_process().authkey = os.urandom(32)
