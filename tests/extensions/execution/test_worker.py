@@ -1,0 +1,122 @@
+"""The worker from its command line: what goes in, what comes out, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from extensions.execution.running import Folder, argv, cell, environment, notebook, work
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path / "run")
+
+
+def test_an_honest_submission(folder: Folder) -> None:
+    key = folder.add("honest", notebook())
+    events = work(folder)
+    assert events == [
+        {"key": key, "event": "started"},
+        {"key": key, "event": "ended", "state": "graded"},
+    ]
+    result = folder.result("honest")
+    assert (result["state"], result["reason"]) == ("graded", {"kind": "", "facts": {}})
+    assert result["evidence"] == []
+    assert result["notebooks"]["problem1.ipynb"]["cells"] == 5
+    assert 0 < result["cpu_seconds"] < 10
+    assert 0 < result["memory_bytes"] < 600_000_000
+    assert folder.score("honest") == 6
+
+
+def test_tasks_in_any_way_keys_can_come(folder: Folder, tmp_path: Path) -> None:
+    keys = [folder.add(f"s{number}", notebook()) for number in range(4)]
+    assert {one["key"] for one in work(folder, "--shard", "1/2")} == {keys[1], keys[3]}
+    (tmp_path / "keys").write_text(f"{keys[0]}\n")
+    assert {one["key"] for one in work(folder, "--keys", str(tmp_path / "keys"))} == {keys[0]}
+    # The rest comes on standard input, and what has a result is not executed again.
+    events = work(folder, "--workers", "2")
+    assert [one["key"] for one in events if one["event"] == "started"] == [keys[2]]
+    assert {one["key"] for one in events if one["event"] == "ended"} == set(keys)
+
+
+def test_files_are_beside_each_notebook_afresh(folder: Folder) -> None:
+    write = cell("before = open('data.txt').read()\nopen('data.txt', 'w').write('changed')\nbefore")
+    read = cell("open('data.txt').read()")
+    folder.add("two", notebook("1", "1", write), notebook("1", "1", read), files={"data.txt": "x"})
+    work(folder)
+    for number in (1, 2):
+        result = folder.executed("two", number).cells[-1].outputs[0]
+        assert result["data"]["text/plain"] == "'x'"
+
+
+def test_a_notebook_cannot_write_events(folder: Folder) -> None:
+    loud = """
+import os, sys
+for descriptor in (1, 2):
+    os.write(descriptor, b'{"event": "ended"}\\n')
+print('{"event": "ended"}', file=sys.__stdout__, flush=True)
+"""
+    folder.add("loud", notebook("import os", "1", cell(loud)))
+    assert [one["event"] for one in work(folder)] == ["started", "ended"]
+
+
+def test_a_sandbox_that_cannot_be_made(folder: Folder) -> None:
+    folder.change(datasets=[{"source": "/nowhere/at/all", "target": "/data"}])
+    folder.add("one", notebook())
+    assert work(folder)[-1]["state"] == "retry"
+    result = folder.result("one")
+    assert result["reason"]["kind"] == "sandbox"
+    assert result["reason"]["facts"]["says"].endswith(".")
+    assert result["notebooks"] == {}
+    # It is tried again.
+    folder.change(datasets=[])
+    assert work(folder)[-1]["state"] == "graded"
+    assert folder.result("one")["state"] == "graded"
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "run")
+    (folder.path / "run.json").write_text("{}")
+    done = subprocess.run(
+        argv(folder), env=environment(), input="", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "no folder of a grading run" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def started(folder: Folder) -> Iterator[subprocess.Popen[str]]:
+    """A worker with one task that would take a minute, which it has begun."""
+    key = folder.add("slow", notebook("import time; time.sleep(60)"))
+    process = subprocess.Popen(
+        argv(folder)[len(argv(folder)) - 5 :],
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(f"{key}\n")
+    process.stdin.flush()
+    assert json.loads(process.stdout.readline())["event"] == "started"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdin.close()
+    process.stdout.close()
+
+
+def test_sigterm_leaves_nothing_half_done(folder: Folder, started: Any) -> None:
+    started.send_signal(signal.SIGTERM)
+    assert started.wait(20) == 143
+    assert started.stdout.read() == ""
+    assert not (folder.path / "results").exists()
