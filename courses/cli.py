@@ -20,6 +20,7 @@ from courses.course import Course, Enrolment, Role
 from courses.environments.commands import EnvironmentsFolder, root_of
 from courses.environments.commands import app as environments_app
 from courses.errors import CourseError, NoSpace, SetupError
+from courses.grading.command import grade
 from courses.proofs.commands import receipt_app, store_app
 from courses.site.command import rehearse
 from courses.terminal.people import apply_roster, guests_app
@@ -40,6 +41,7 @@ app.add_typer(store_app, name="store")
 app.add_typer(guests_app, name="guests")
 app.add_typer(person_app, name="person")
 app.command("roster")(apply_roster)
+app.command("grade")(grade)
 app.command("rehearse")(rehearse)
 app.command("backup")(backup)
 app.command("restore")(restore)
@@ -92,10 +94,17 @@ def _options(
 
 @course_app.command("check")
 def check(folder: Folder) -> None:
-    """Say what is wrong with a course's folder (file, line, field), or sum it up."""
-    from courses import catalogue
+    """Say what is wrong with a course's folder (file, line, field), or sum it up.
 
-    click.echo(summary(catalogue.load(folder)))
+    Tests that can be fooled, or that test nothing, are told as warnings.
+    """
+    from courses import catalogue
+    from courses.catalogue.lint import lint
+
+    course = catalogue.load(folder)
+    click.echo(summary(course))
+    for warning in lint(folder, course):
+        click.echo(f"warning: {warning}")
 
 
 @course_app.command("sync")

@@ -113,3 +113,31 @@ class Limits:
     scratch_bytes: int = 1_000_000_000
     file_bytes: int = 500_000_000
     output_bytes: int = 5_000_000
+
+
+@dataclass(frozen=True)
+class Grading:
+    """How a course wants an assignment graded.
+
+    Attributes:
+        preload: the modules that are imported once, before the notebooks run, ``("numpy",)``.
+        gpus: how many GPUs each notebook sees.
+        limits: what a notebook may use.
+        grade_on_submit: whether a student sees the result of the visible tests after handing in.
+        hidden_tests_in_feedback: whether feedback shows the hidden tests.
+        pass_percent: the share of the points that it takes to pass, in percent; ``None``: nobody
+            passes or fails.
+    """
+
+    preload: tuple[str, ...] = ()
+    gpus: int = 0
+    limits: Limits = Limits()
+    grade_on_submit: bool = False
+    hidden_tests_in_feedback: bool = True
+    pass_percent: float | None = None
+
+    def passed(self, score: float | None, max_score: float | None) -> bool | None:
+        """Whether this released score passes; ``None`` where there is none, or no such mark."""
+        if score is None or max_score is None or self.pass_percent is None:
+            return None
+        return 100 * score >= self.pass_percent * max_score - 1e-9
