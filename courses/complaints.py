@@ -17,6 +17,7 @@ class Complaint:
 
     Attributes:
         closed: when it was answered; None while it is open.
+        task: the one that it is about, by the name that the feedback gives it; empty for the whole.
     """
 
     id: int
@@ -29,6 +30,7 @@ class Complaint:
     answer: str | None = None
     answered_by: str | None = None
     closed: datetime | None = None
+    task: str = ""
 
 
 def words_of(text: str) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from courses.environment import Environment
+from courses.grades import Grading
 
 MB = 1_000_000
 DEFAULT_MAX_BYTES = 20 * MB
@@ -54,6 +55,7 @@ class Assignment:
         extended: whether ``due`` is an extension of one person's.
         max_files: the most files that a submission may have.
         kinds: the endings that their names may have, ``(".ipynb", ".py")``; empty for any.
+        grading: how it is graded.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Assignment:
     extended: bool = False
     max_files: int = DEFAULT_MAX_FILES
     kinds: tuple[str, ...] = ()
+    grading: Grading = field(default_factory=Grading)
 
     def on_time(self, at: datetime) -> bool:
         """Whether work that is complete at ``at`` is before the deadline, or exactly on it."""

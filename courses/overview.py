@@ -18,6 +18,7 @@ class Version:
     Attributes:
         chosen: whether the person has named it as the one to grade.
         feedback: when that was released.
+        passed: whether its score passes; None where there is none, or no such mark.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Version:
     score: float | None = None
     max_score: float | None = None
     tasks: tuple[TaskPoints, ...] = ()
+    passed: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Counts:
     handed_in: int
     late: int
     graded: int
+    passed: int
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class Overview:
             handed_in=sum(1 for each in cells if each.versions),
             late=sum(1 for each in cells if each.to_grade and not each.to_grade.on_time),
             graded=sum(1 for each in cells if each.graded),
+            passed=sum(1 for each in cells if each.graded and each.graded.passed),
         )
 
 
@@ -118,6 +122,7 @@ class Grade:
 
     Attributes:
         score, max_score: of the last version with feedback; None where nothing is graded.
+        passed: whether that passes; None where nothing is graded, or nobody passes or fails.
         graded_version: which version that is, from 1; None where nothing is graded.
         version_to_grade: which version the person wants to have graded; None where nothing came.
         versions: how many there are.
@@ -135,6 +140,7 @@ class Grade:
     version_to_grade: int | None
     versions: int
     submission: str
+    passed: bool | None = None
 
 
 def grades(overview: Overview, assignments: Iterable[str]) -> list[Grade]:
@@ -159,6 +165,7 @@ def _grade(user: str, assignment: str, cell: Cell) -> Grade:
         version_to_grade=cell.number(cell.to_grade),
         versions=len(cell.versions),
         submission=told.id if told else "",
+        passed=graded.passed if graded else None,
     )
 
 

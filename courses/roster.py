@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,13 +14,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from courses import names
 from courses.course import Enrolment, Role
-from courses.errors import BadName, Malformed
+from courses.deadlines import Group, group_name
+from courses.errors import BadName, CourseError, Malformed
 from courses.language import gettext as _
 
 MAX_BYTES = 500_000
 MAX_LINES = 5_000
 _DELIMITERS = (";", ",", "\t")
 _MOST_PROBLEMS = 50
+# Between the groups of one person.
+_BETWEEN = ";"
 
 
 class _Line(BaseModel):
@@ -30,6 +33,16 @@ class _Line(BaseModel):
 
     user: str
     role: Role = Role.STUDENT
+    groups: tuple[str, ...] = ()
+
+    @field_validator("groups", mode="before")
+    @classmethod
+    def _groups(cls, value: str) -> tuple[str, ...]:
+        parts = [part.strip() for part in value.split(_BETWEEN)]
+        try:
+            return tuple(dict.fromkeys(group_name(part) for part in parts if part))
+        except CourseError as error:
+            raise ValueError(str(error)) from None
 
     @field_validator("user")
     @classmethod
@@ -57,10 +70,12 @@ class Roster:
     Attributes:
         people: the role of each person, in the file's order.
         problems: sentences that name the line; with any, nothing may be applied.
+        groups: all groups of each person; None where the file does not speak of groups.
     """
 
     people: dict[str, Role] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,11 +94,29 @@ class Step:
 
 
 @dataclass(frozen=True)
+class GroupStep:
+    """What becomes of one group.
+
+    Attributes:
+        new: whether it is made.
+        joins, leaves: of the people in the file.
+        members: all that are in it then.
+    """
+
+    name: str
+    new: bool
+    joins: tuple[str, ...]
+    leaves: tuple[str, ...]
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a roster would change in a course.
 
     Attributes:
         steps: by kind, then as in the file.
+        groups: those that change, by name.
         unchanged: how many are in both as the same.
         kept: who is in the course, not in the file, and stays.
         problems: why it cannot be applied.
@@ -95,13 +128,15 @@ class Plan:
     kept: tuple[Enrolment, ...]
     problems: tuple[str, ...]
     basis: str
+    groups: tuple[GroupStep, ...] = ()
 
 
 def read(data: bytes) -> Roster:
     """A CSV file's roster: UTF-8 with or without a mark, commas, semicolons or tabs.
 
-    The first line names the columns: ``user``, and ``role`` if there is one. Raises `Malformed`
-    for what is no such file at all.
+    The first line names the columns: ``user``, and ``role`` and ``groups`` if there are such.
+    Several groups of a person have semicolons between them. Raises `Malformed` for what is no such
+    file at all.
     """
     if len(data) > MAX_BYTES:
         raise Malformed(_("This file is too large for a roster. Upload a part of it at a time."))
@@ -119,9 +154,9 @@ def read(data: bytes) -> Roster:
         raise Malformed(_("This file is empty. Its first line must name the columns."))
     _first, heads = lines[0]
     columns = [head.strip().lower() for head in heads]
-    if columns.count("user") != 1 or columns.count("role") > 1:
+    if columns.count("user") != 1 or max(map(columns.count, ("role", "groups"))) > 1:
         raise Malformed(
-            _("The first line must name the columns: user, and role where you want one.")
+            _("The first line must name the columns: user, and where you want them role, groups.")
         )
     if len(lines) - 1 > MAX_LINES:
         raise Malformed(_("A roster has at most {count} lines.", count=MAX_LINES))
@@ -144,6 +179,7 @@ def _lines(text: str) -> Iterable[tuple[int, list[str]]]:
 
 def _people(columns: list[str], lines: list[tuple[int, list[str]]]) -> Roster:
     people: dict[str, Role] = {}
+    groups: dict[str, tuple[str, ...]] = {}
     where: dict[str, int] = {}
     problems: list[str] = []
 
@@ -156,7 +192,13 @@ def _people(columns: list[str], lines: list[tuple[int, list[str]]]) -> Roster:
             continue
         cells = dict(zip(columns, (each.strip() for each in fields), strict=False))
         try:
-            line = _Line(user=cells.get("user", ""), role=cells.get("role") or Role.STUDENT)
+            line = _Line.model_validate(
+                {
+                    "user": cells.get("user", ""),
+                    "role": cells.get("role", ""),
+                    "groups": cells.get("groups", ""),
+                }
+            )
         except ValidationError as error:
             for each in error.errors():
                 wrong(number, each["msg"].removeprefix("Value error, "))
@@ -170,17 +212,23 @@ def _people(columns: list[str], lines: list[tuple[int, list[str]]]) -> Roster:
             )
             continue
         where[same] = number
-        people[line.user] = line.role
+        people[line.user], groups[line.user] = line.role, line.groups
     if len(problems) > _MOST_PROBLEMS:
         more = len(problems) - _MOST_PROBLEMS
         problems[_MOST_PROBLEMS:] = [_("… and {count} more.", count=more)]
-    return Roster(people, tuple(problems))
+    return Roster(people, tuple(problems), groups if "groups" in columns else None)
 
 
-def plan(roster: Roster, enrolled: Sequence[Enrolment], *, remove: bool) -> Plan:
+def plan(
+    roster: Roster, enrolled: Sequence[Enrolment], groups: Sequence[Group] = (), *, remove: bool
+) -> Plan:
     """What a roster changes among the people of a course.
 
+    Where the file speaks of groups, each person in it is in exactly those afterwards; who is not
+    in the file stays in theirs.
+
     Args:
+        enrolled, groups: as the course has them now.
         remove: whether who is not in the file leaves the course.
     """
     now = {each.user: each.role for each in enrolled}
@@ -209,19 +257,52 @@ def plan(roster: Roster, enrolled: Sequence[Enrolment], *, remove: bool) -> Plan
         unchanged=len(roster.people) - len(new) - len(changed),
         kept=() if remove else tuple(absent),
         problems=tuple(problems),
-        basis=_basis(roster, now, remove=remove),
+        basis=_basis(roster, now, groups, remove=remove),
+        groups=_group_steps(roster, groups, {user for user, role in after.items() if role}),
     )
 
 
-def as_csv(people: dict[str, Role]) -> str:
+def _group_steps(
+    roster: Roster, groups: Sequence[Group], enrolled: set[str]
+) -> tuple[GroupStep, ...]:
+    if roster.groups is None:
+        return ()
+    known = {group.name: set(group.members) for group in groups}
+    wanted: dict[str, set[str]] = {name: set() for name in known}
+    for user, names_ in roster.groups.items():
+        for name in names_:
+            wanted.setdefault(name, set()).add(user)
+    steps = []
+    for name, users in sorted(wanted.items()):
+        before = known.get(name, set())
+        joins = users - before
+        leaves = (before & roster.groups.keys()) - users
+        if joins or leaves:
+            members = ((before | joins) - leaves) & enrolled
+            parts = (tuple(sorted(each)) for each in (joins, leaves, members))
+            steps.append(GroupStep(name, name not in known, *parts))
+    return tuple(steps)
+
+
+def as_csv(roster: Roster) -> str:
     """A roster as a file that `read` reads as the same."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("user", "role"))
-    writer.writerows((user, role.value) for user, role in people.items())
+    groups = roster.groups
+    writer.writerow(("user", "role") if groups is None else ("user", "role", "groups"))
+    for user, role in roster.people.items():
+        more = () if groups is None else (_BETWEEN.join(groups.get(user, ())),)
+        writer.writerow((user, role.value, *more))
     return out.getvalue()
 
 
-def _basis(roster: Roster, now: dict[str, Role], *, remove: bool) -> str:
-    whole = [sorted(roster.people.items()), roster.problems, sorted(now.items()), remove]
+def _basis(roster: Roster, now: dict[str, Role], groups: Sequence[Group], *, remove: bool) -> str:
+    whole: list[object] = [
+        sorted(roster.people.items()),
+        roster.problems,
+        sorted(now.items()),
+        remove,
+    ]
+    if roster.groups is not None:
+        whole += [sorted(roster.groups.items()), sorted((g.name, g.members) for g in groups)]
     return hashlib.sha256(json.dumps(whole).encode()).hexdigest()

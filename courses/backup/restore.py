@@ -13,8 +13,8 @@ from pathlib import Path
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
+from courses.backup import gradebooks, rows
 from courses.backup import manifest as manifests
-from courses.backup import rows
 from courses.backup.manifest import Manifest
 from courses.backup.save import ROWS, Tell, blobs_of, copy_blob
 from courses.errors import BackupDamaged, SetupError
@@ -50,8 +50,8 @@ def restore(
         url: its database.
         now: names what is put aside.
         tell: is told how far it is.
-        replace: whether a classroom that is there gives way. Its SQLite file and its key are put
-            aside; a PostgreSQL database's tables are dropped.
+        replace: whether a classroom that is there gives way. Its SQLite file, its key and its
+            course directories are put aside; a PostgreSQL database's tables are dropped.
     """
     found = manifests.read(folder)
     if found.step > migrations.HEAD:
@@ -67,6 +67,7 @@ def restore(
     prepare(home)
     _copy_blobs(folder, home, tell)
     aside = f".before-{manifests.folder_name(now)}"
+    gradebooks.unpack(folder, BlobStore(folder.parent / "blobs"), home)
     _restore_keys(folder, home, aside)
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
@@ -80,6 +81,7 @@ def restore(
         sync_folder(place.parent)
     else:
         _fill(url, folder, found, tell)
+    gradebooks.put(home, aside)
     store = Store.of_home(home, url)
     try:
         wrong = tuple(problems(store, lambda done, total: tell("proofs", done, total)))

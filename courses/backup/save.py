@@ -1,7 +1,8 @@
 """From a classroom that may be at work to a backup.
 
 First the rows, as one transaction sees them; then the blobs, which never change and are on the disk
-before a row names them. What was acknowledged before it began is in it.
+before a row names them; then the course directories with their gradebooks. What was acknowledged
+before it began is in it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from datetime import datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
 
+from courses.backup import gradebooks, rows
 from courses.backup import manifest as manifests
-from courses.backup import rows
 from courses.backup.manifest import Manifest
 from courses.errors import NoSpace, SetupError
 from courses.store import BlobStore, migrations
@@ -92,6 +93,8 @@ def _write(
     step, count, rows_sha256 = _write_rows(url, folder, tell)
     _copy_keys(home, folder)
     blobs, damaged, copied = _copy_blobs(home, place, tell, check=check)
+    books = gradebooks.lines(gradebooks.save(home, BlobStore(place / "blobs"), check=check))
+    _write_packed(folder / gradebooks.LIST, books)
     _write_packed(folder / BLOBS, (f"{sha256} {size}\n" for sha256, size in sorted(blobs.items())))
     names = sorted(each.name for each in folder.iterdir())
     found = Manifest(
@@ -214,6 +217,7 @@ def _remove(place: Path, keep: int) -> int:
         sync_folder(each)
         shutil.rmtree(each)
     needed = {sha256 for each in kept for sha256, _ in blobs_of(each)}
+    needed |= {sha256 for each in kept for _, sha256 in gradebooks.files_of(each)}
     target = BlobStore(place / "blobs")
     for sha256, _ in target.all():
         if sha256 not in needed:

@@ -1,9 +1,9 @@
 """Where in a TOML file a field is written.
 
 tomllib gives no positions for values, so this looks for the lines that begin tables and keys. It
-knows headers (``[a]``, ``[[a]]``), bare and quoted keys and multi-line strings, which is what a
-course.toml has; for anything else (a key inside an inline table, a dotted key) it answers with the
-line of what encloses it.
+knows headers (``[a]``, ``[[a]]``, ``[a.b]``), bare and quoted keys and multi-line strings, which is
+what a course.toml has; for anything else (a key inside an inline table, a dotted key) it answers
+with the line of what encloses it.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ def positions(text: str) -> dict[Path, int]:
             fence = "" if fence in line else fence
             continue
         if header := _HEADER.match(line):
-            name = header[2].strip("\"'")
-            table = (name,)
+            name, *below = (part.strip().strip("\"'") for part in header[2].split("."))
+            table = (name, *below)
             if header[1] == "[[":
                 table = (name, counts[name])
                 counts[name] += 1
+            elif counts[name]:  # a table of the last one of [[name]]
+                table = (name, counts[name] - 1, *below)
             found.setdefault((name,), number)
             found.setdefault(table, number)
         elif key := _KEY.match(line):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -17,6 +18,7 @@ from courses import names
 from courses.course import (
     DEFAULT_MAX_BYTES,
     DEFAULT_MAX_FILES,
+    MB,
     Assignment,
     ClassHours,
     Course,
@@ -24,6 +26,7 @@ from courses.course import (
 )
 from courses.environment import Environment
 from courses.errors import BadName
+from courses.grades import Grading
 
 _EXAMPLE_DUE = "2026-11-27T23:59:00+01:00"
 
@@ -105,6 +108,58 @@ class LimitsModel(BaseModel):
     kinds: list[Kind] = []
 
 
+def _module(value: Any) -> Any:
+    if isinstance(value, str) and all(part.isidentifier() for part in value.split(".")):
+        return value
+    raise ValueError('must be the name of a Python module in quotes, like "numpy".')
+
+
+def _percent(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 100:
+        return float(value)
+    raise ValueError("must be a number above 0, at most 100: 40 takes 40 % of the points.")
+
+
+Module = Annotated[str, BeforeValidator(_module)]
+Percent = Annotated[float, BeforeValidator(_percent)]
+# A day at most; the operator may have less.
+Seconds = Annotated[int, Field(strict=True, gt=0, le=86_400)]
+Megabytes = Annotated[int, Field(strict=True, ge=100, le=10**6)]
+Gpus = Annotated[int, Field(strict=True, ge=0, le=64)]
+YesOrNo = Annotated[bool, Field(strict=True)]
+
+
+class GradingModel(BaseModel):
+    """The ``[grading]`` table, for all assignments, and ``grading`` of one.
+
+    What is not said there is as in ``usual``.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    preload: list[Module] | None = None
+    seconds: Seconds | None = None
+    cell_seconds: Seconds | None = None
+    memory_mb: Megabytes | None = None
+    gpus: Gpus | None = None
+    grade_on_submit: YesOrNo | None = None
+    hidden_tests_in_feedback: YesOrNo | None = None
+    pass_percent: Percent | None = None
+
+    def value(self, usual: Grading) -> Grading:
+        said = self.model_dump(exclude_none=True)
+        limits: dict[str, Any] = {}
+        if "seconds" in said:
+            limits["seconds"] = limits["cpu_seconds"] = float(said.pop("seconds"))
+        if "cell_seconds" in said:
+            limits["cell_seconds"] = float(said.pop("cell_seconds"))
+        if "memory_mb" in said:
+            limits["memory_bytes"] = said.pop("memory_mb") * MB
+        if "preload" in said:
+            said["preload"] = tuple(said["preload"])
+        return replace(usual, limits=replace(usual.limits, **limits), **said)
+
+
 class AssignmentModel(BaseModel):
     """One ``[[assignments]]`` table."""
 
@@ -119,9 +174,10 @@ class AssignmentModel(BaseModel):
     max_bytes: Bytes | None = None
     max_files: Files | None = None
     kinds: list[Kind] | None = None
+    grading: GradingModel = GradingModel()
     was: Annotated[str, _rule(lambda text: text and names.assignment(text))] = ""
 
-    def value(self, usual: LateModel, limits: LimitsModel) -> Assignment:
+    def value(self, usual: LateModel, limits: LimitsModel, grading: Grading) -> Assignment:
         late = usual.rule if self.late is None else self.late
         share = self.penalty_per_day
         if share is None and late is LateRule.PENALTY:
@@ -138,6 +194,7 @@ class AssignmentModel(BaseModel):
             grace_minutes=grace,
             max_files=limits.max_files if self.max_files is None else self.max_files,
             kinds=tuple(limits.kinds if self.kinds is None else self.kinds),
+            grading=self.grading.value(grading),
         )
 
 
@@ -210,18 +267,22 @@ class CourseModel(BaseModel):
     timezone: Annotated[Text, BeforeValidator(_zone)]
     late: LateModel = LateModel()
     limits: LimitsModel = LimitsModel()
+    grading: GradingModel = GradingModel()
     assignments: list[AssignmentModel] = []
     classes: list[ClassModel] = []
     environment: EnvironmentModel | None = None
 
     def value(self) -> Course:
+        grading = self.grading.value(Grading())
         return Course(
             slug=self.slug,
             title=self.title,
             summary=self.summary,
             offers=tuple(self.offers),
             timezone=self.timezone,
-            assignments=tuple(each.value(self.late, self.limits) for each in self.assignments),
+            assignments=tuple(
+                each.value(self.late, self.limits, grading) for each in self.assignments
+            ),
             classes=tuple(each.value() for each in self.classes),
             environment=self.environment.value() if self.environment else None,
         )
@@ -231,6 +292,7 @@ TABLES: dict[int | str, type[BaseModel]] = {
     "assignments": AssignmentModel,
     "classes": ClassModel,
     "environment": EnvironmentModel,
+    "grading": GradingModel,
     "late": LateModel,
     "limits": LimitsModel,
 }
@@ -260,6 +322,10 @@ def sentence(error: ErrorDetails) -> str:
             return f"must be tables, each under a line [[{error['loc'][-1]}]]."
         case "string_pattern_mismatch":
             return "may have letters, digits, dots, dashes and underscores."
+        case "bool_type":
+            return "must be true or false, without quotes."
+        case "list_type" if error["loc"][-1] == "preload":
+            return 'must be a list, like ["numpy"].'
         case "list_type" if error["loc"][-1] == "kinds":
             return 'must be a list, like [".ipynb", ".py"].'
         case "list_type":
@@ -274,7 +340,8 @@ def sentence(error: ErrorDetails) -> str:
 
 
 def _unknown_key(location: tuple[int | str, ...]) -> str:
-    known = list(TABLES.get(location[0], CourseModel).model_fields)
+    tables = [part for part in location[:-1] if part in TABLES]
+    known = list((TABLES[tables[-1]] if tables else CourseModel).model_fields)
     close = difflib.get_close_matches(str(location[-1]), known, n=1)
     hint = f"Did you mean '{close[0]}'?" if close else f"Known are {', '.join(known)}."
     return f"is not known. {hint}"

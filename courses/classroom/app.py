@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import secrets
 import signal
@@ -21,10 +23,15 @@ from traitlets import Integer, TraitError, Unicode, default, validate
 from traitlets.config import Application
 
 from courses.classroom import api, pages, templating
+from courses.classroom.checks import Checks
 from courses.classroom.desks import Desks
+from courses.classroom.formgraders import Formgraders
+from courses.classroom.grading import GradingRuns
+from courses.classroom.grading_settings import Grading
 from courses.classroom.handlers import Shared
 from courses.classroom.hub_groups import HubApi, HubKeeper
 from courses.classroom.live import Live
+from courses.classroom.pages import formgrader
 from courses.classroom.sessions import Sessions
 from courses.errors import CourseError
 from courses.store import Store, default_url
@@ -42,6 +49,7 @@ class ClassroomApp(Application):
 
     name = "classroom"
     description = __doc__ or ""
+    classes = [Grading]  # noqa: RUF012  traitlets' own way to declare them
     aliases = {  # noqa: RUF012  traitlets' own way to declare them
         "home": "ClassroomApp.home",
         "database-url": "ClassroomApp.database_url",
@@ -145,19 +153,27 @@ class ClassroomApp(Application):
         desks = Desks(store, self.staff_max_bytes)
         pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
         self.keeper = HubKeeper(store, HubApi(auth, self.log), pool, self.log)
+        settings = Grading(parent=self)
+        self.grading = GradingRuns(store, self.database_url, settings, pool, self.log)
+        self.checks = Checks(store, self.database_url, settings, pool, self.log)
+        self.formgraders = Formgraders(Path(self.home) / "formgraders", self.log)
         shared = Shared(
             desks=desks,
             auth=auth,
             sessions=Sessions(auth, self.log),
             live=Live(desks.overview, pool, self.log),
             keeper=self.keeper,
+            grading=self.grading,
+            checks=self.checks,
+            formgraders=self.formgraders,
             pool=pool,
             templates=templating.environment(),
             log=self.log,
         )
         prefix = auth.base_url
         table: list[Any] = [
-            (rf"{prefix}static/(.*)", StaticFileHandler, {"path": str(_HERE / "static")})
+            *((prefix + path, handler, options) for path, handler, options in formgrader.statics()),
+            (rf"{prefix}static/(.*)", StaticFileHandler, {"path": str(_HERE / "static")}),
         ]
         for address, handler in {**api.routes(), **pages.routes()}.items():
             table.append((prefix + address, handler, {"shared": shared}))
@@ -203,9 +219,16 @@ class ClassroomApp(Application):
         scheme = "https" if tls else "http"
         self.log.info("The classroom is open on %s://%s:%s", scheme, self.ip, self.port)
         keeping = loop.asyncio_loop.create_task(self.keeper.run())  # type: ignore[attr-defined]
+        grading = loop.asyncio_loop.create_task(self.grading.run())  # type: ignore[attr-defined]
+        checking = loop.asyncio_loop.create_task(self.checks.run())  # type: ignore[attr-defined]
         loop.start()
         server.stop()
         keeping.cancel()
+        self.formgraders.close()
+        checking.cancel()
+        grading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            loop.asyncio_loop.run_until_complete(grading)  # type: ignore[attr-defined]
         store.close()
 
     def _log_request(self, handler: Any) -> None:

@@ -21,7 +21,10 @@ from jupyterhub.services.auth import HubOAuth
 from tornado.web import HTTPError, RequestHandler
 
 from courses import language
+from courses.classroom.checks import Checks
 from courses.classroom.desks import Desks
+from courses.classroom.formgraders import Formgraders
+from courses.classroom.grading import GradingRuns
 from courses.classroom.hub_groups import HubKeeper
 from courses.classroom.live import Live
 from courses.classroom.sessions import Sessions
@@ -33,7 +36,6 @@ from courses.language import gettext as _
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LANGUAGE_COOKIE = "lesesal-language"
 _CHUNK = 256 * 1024
 
 
@@ -46,6 +48,9 @@ class Shared:
     sessions: Sessions
     live: Live
     keeper: HubKeeper
+    grading: GradingRuns
+    checks: Checks
+    formgraders: Formgraders
     pool: ThreadPoolExecutor
     templates: jinja2.Environment
     log: Logger
@@ -59,7 +64,7 @@ class Handler(RequestHandler):
     def initialize(self, shared: Shared) -> None:
         self.shared = shared
         accept = self.request.headers.get("Accept-Language", "")
-        language.set_current(language.choose(self.get_cookie(LANGUAGE_COOKIE, "") or "", accept))
+        language.set_current(language.choose(self.get_cookie(language.COOKIE, "") or "", accept))
 
     def set_default_headers(self) -> None:
         self.set_header("X-Content-Type-Options", "nosniff")

@@ -33,7 +33,7 @@ def page(found: Page, wanted: Wanted, base: str, query: str) -> View:
 def row(change: Change, zone: str, base: str) -> View:
     """One change."""
     submission = change.detail.get("submission")
-    if change.action in ("submit", "feedback", "choose"):
+    if change.action in ("submit", "feedback", "choose", "check"):
         submission = change.detail.get("id")
     return {
         "when": words.short_date(change.at, zone, seconds=True),
@@ -85,10 +85,18 @@ def _sentences() -> dict[str, str]:
         "fetch": _("{actor} fetched {assignment}."),
         "submit": _("{actor} handed in {assignment}."),
         "feedback": _("{actor} gave {person} feedback on {assignment}."),
+        "collect": _("{actor} asked for {assignment} to be collected."),
+        "grade": _("{actor} asked for {assignment} to be graded."),
+        "publish": _("{actor} asked for {assignment} to be published."),
+        "preview": _("{actor} asked what grading {assignment} again would change."),
+        "grading": _("What {actor} asked for about {assignment} went on."),
+        "graded": _("Work on {assignment} was graded for {actor}."),
+        "check": _("The visible tests were run on what {person} handed in to {assignment}."),
         "announce": _("{actor} announced something."),
         "take-down": _("{actor} took an announcement down."),
         "complain": _("{actor} complained about the grade in {assignment}."),
         "answer": _("{actor} answered the complaint of {person} about {assignment}."),
+        "mark": _("{actor} changed marks or a comment of {person} in {assignment}."),
         "forget": _("{actor} removed what could go of {person}."),
         "rehearsal-over": _("{actor} removed the synthetic students of a rehearsal."),
         "unenrol": _("{actor} took {person} out of the course."),
@@ -119,10 +127,18 @@ def action(name: str) -> str:
         "submit": _("handed in"),
         "feedback": _("feedback"),
         "look": _("operator's look"),
+        "collect": _("collecting"),
+        "grade": _("grading"),
+        "publish": _("publishing"),
+        "preview": _("grading tried out"),
+        "grading": _("how grading went on"),
+        "graded": _("work graded"),
+        "check": _("visible tests run"),
         "announce": _("announced"),
         "take-down": _("announcement taken down"),
         "complain": _("complained"),
         "answer": _("complaint answered"),
+        "mark": _("marks changed"),
         "forget": _("person removed"),
         "rehearsal-over": _("rehearsal over"),
         "choose": _("version to grade chosen"),

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from courses import words
 from courses.classroom import times
 from courses.classroom.desks.overview import History
-from courses.classroom.views import View, title_of
+from courses.classroom.views import View, grading_of, points, score, title_of
 from courses.course import Assignment, Course
+from courses.grades import Grading
 from courses.overview import Cell, Overview, Version, in_tenths
 from courses.submissions import Submission, TaskPoints
 
@@ -29,6 +30,7 @@ def course(course: Course, overview: Overview, now: datetime, base: str) -> View
             "distance": words.distance(each.due, now) if each.due else "",
             "released": _when(overview.released.get(each.name), zone),
             "counts": counts(overview, each.name),
+            "marked": each.grading.pass_percent is not None,
         }
         for each in course.assignments
     ]
@@ -44,7 +46,12 @@ def course(course: Course, overview: Overview, now: datetime, base: str) -> View
         }
         for user in (*overview.staff, *overview.students)
     ]
-    return {"overview": rows, "rows": people, "students": len(overview.students)}
+    return {
+        "overview": rows,
+        "rows": people,
+        "students": len(overview.students),
+        "marked": any(row["marked"] for row in rows),
+    }
 
 
 def counts(overview: Overview, assignment: str) -> dict[str, int]:
@@ -55,6 +62,7 @@ def counts(overview: Overview, assignment: str) -> dict[str, int]:
         "handed_in": found.handed_in,
         "late": found.late,
         "graded": found.graded,
+        "passed": found.passed,
     }
 
 
@@ -71,16 +79,15 @@ def cell(cell: Cell, zone: str, base: str) -> View:
         "address": f"{base}/submissions/{shown.id}",
         "graded_address": f"{base}/submissions/{graded.id}" if graded else "",
         "feedback": graded is not None,
-        "score": points(graded),
+        "score": _score(graded),
         "fetched": cell.fetched is not None,
     }
 
 
-def points(version: Version | None) -> View | None:
-    """Points, when there are some."""
+def _score(version: Version | None) -> View | None:
     if version is None or version.score is None or version.max_score is None:
         return None
-    return {"points": words.number(version.score), "of": words.number(version.max_score)}
+    return points(version.score, version.max_score, version.passed)
 
 
 @dataclass(frozen=True)
@@ -192,7 +199,7 @@ def history(found: History, base: str) -> list[View]:
             "extended": due.get(name) != _due(course, name),
             "fetched": _when(found.overview.cell(name, found.user).fetched, zone),
             "versions": [
-                _version(number, each, zone, base)
+                _version(number, each, grading_of(found.course, name), zone, base)
                 for number, each in enumerate(
                     (each for each in found.submissions if each.receipt.assignment == name), 1
                 )
@@ -202,7 +209,7 @@ def history(found: History, base: str) -> list[View]:
     ]
 
 
-def _version(number: int, submission: Submission, zone: str, base: str) -> View:
+def _version(number: int, submission: Submission, grading: Grading, zone: str, base: str) -> View:
     receipt, feedback = submission.receipt, submission.feedback
     return {
         "number": number,
@@ -212,9 +219,7 @@ def _version(number: int, submission: Submission, zone: str, base: str) -> View:
         "files": len(receipt.files),
         "address": f"{base}/submissions/{receipt.id}",
         "feedback": _when(feedback.released, zone) if feedback else None,
-        "score": {"points": words.number(feedback.score), "of": words.number(feedback.max_score)}
-        if feedback and feedback.score is not None and feedback.max_score is not None
-        else None,
+        "score": score(feedback, grading),
     }
 
 

@@ -13,6 +13,7 @@ from courses.classroom import times
 from courses.classroom.desks import Standing
 from courses.course import Course, Role
 from courses.deadlines import cost, lateness, rule
+from courses.grades import Grading
 from courses.language import gettext as _
 from courses.language import ngettext
 from courses.submissions import Feedback, Submission
@@ -25,11 +26,30 @@ def zone_words(course: Course) -> str:
     return words.zone(course.timezone)
 
 
-def score(feedback: Feedback | None) -> View | None:
-    """Points, when there are some."""
+def score(feedback: Feedback | None, grading: Grading) -> View | None:
+    """Points, when there are some, and whether they pass."""
     if feedback is None or feedback.score is None or feedback.max_score is None:
         return None
-    return {"points": words.number(feedback.score), "of": words.number(feedback.max_score)}
+    return points(
+        feedback.score, feedback.max_score, grading.passed(feedback.score, feedback.max_score)
+    )
+
+
+def points(score: float, max_score: float, passed: bool | None) -> View:
+    """Points, as the templates place them; ``passed`` is as `courses.grades.Grading` has it."""
+    verdict = "" if passed is None else _("passed") if passed else _("not passed")
+    return {
+        "points": words.number(score),
+        "of": words.number(max_score),
+        "passed": passed,
+        "verdict": verdict,
+    }
+
+
+def grading_of(course: Course, assignment: str) -> Grading:
+    """How an assignment is graded; one that has left the course has no mark to pass."""
+    found = (each.grading for each in course.assignments if each.name == assignment)
+    return next(found, Grading())
 
 
 def card(course: Course, role: Role, standings: Sequence[Standing], now: datetime) -> View:
@@ -90,7 +110,7 @@ def assignment(standing: Standing, course: Course, now: datetime, base: str) -> 
         "distance": words.distance(value.due, now) if value.due else "",
         "extended": value.extended,
         "rule": rule(value),
-        "score": score(backs[-1]) if backs else None,
+        "score": score(backs[-1], value.grading) if backs else None,
         "steps": [
             _step(_("Released") if standing.released else _("Taken back"), standing.released, zone),
             _step(fetched, standing.fetched, zone),
@@ -115,7 +135,7 @@ def assignment(standing: Standing, course: Course, now: datetime, base: str) -> 
                 "cost": cost(lateness(value, each.receipt.timestamp, zone)),
                 "address": f"{base}/submissions/{each.receipt.id}",
                 "feedback": each.feedback is not None,
-                "score": score(each.feedback),
+                "score": score(each.feedback, value.grading),
             }
             for each in reversed(standing.submissions)
         ],

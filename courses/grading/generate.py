@@ -8,10 +8,8 @@ child reads what to do on its standard input and answers on its standard output,
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -20,6 +18,7 @@ from pathlib import Path
 from courses.catalogue.folder import IGNORED
 from courses.course import Course
 from courses.errors import GenerateError
+from courses.grading import child
 
 GRADEBOOK = "gradebook.db"
 _NOTEBOOK = re.compile(r"Converting notebook (.+)")
@@ -57,33 +56,7 @@ def _child(course: Course, target: Path) -> list[str]:
             for each in course.assignments
         ],
     }
-    # nbgrader and Jupyter read configuration from the home and from JUPYTER_*: none is wanted here.
-    environment = {
-        # nbgrader calls `alembic` by its name.
-        "PATH": os.pathsep.join(
-            [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-        ),
-        "HOME": str(target),
-        "JUPYTER_CONFIG_DIR": str(target / ".jupyter"),
-        "IPYTHONDIR": str(target / ".ipython"),
-        "JUPYTER_NO_CONFIG": "1",
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "courses.grading.generate", str(target)],
-        input=json.dumps(wanted),
-        env=environment,
-        cwd=target,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    for leftover in (".jupyter", ".ipython", ".local", ".cache"):
-        shutil.rmtree(target / leftover, ignore_errors=True)
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise GenerateError(f"nbgrader could not be run: {last}")
-    return list(json.loads(done.stdout))
+    return list(child.ask("courses.grading.generate", target, wanted, GenerateError))
 
 
 def explain(assignment: str, log: str, error: str) -> str:

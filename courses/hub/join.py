@@ -14,12 +14,11 @@ from courses import language, words
 from courses.classroom.statuses import status_of
 from courses.classroom.templating import gettext
 from courses.course import Course
-from courses.errors import CourseError
+from courses.errors import BadName, CourseError, NotFound
+from courses.hub import guesses
 from courses.joining import CodeState, JoinCode
 from courses.store import access, joining
 from courses.store.audit import now
-
-_LANGUAGE_COOKIE = "lesesal-language"
 
 
 class JoinHandler(BaseHandler):
@@ -28,13 +27,16 @@ class JoinHandler(BaseHandler):
     async def prepare(self) -> None:
         await super().prepare()
         accept = self.request.headers.get("Accept-Language", "")
-        cookie = self.get_cookie(_LANGUAGE_COOKIE, "") or ""
+        cookie = self.get_cookie(language.COOKIE, "") or ""
         language.set_current(language.choose(cookie, accept))
 
     async def get(self, text: str) -> None:
-        await self._answer(text)
+        if not await self._tried_too_many():
+            await self._answer(text)
 
     async def post(self, text: str) -> None:
+        if await self._tried_too_many():
+            return
         try:
             done = await self._act(text)
         except CourseError as error:
@@ -83,6 +85,8 @@ class JoinHandler(BaseHandler):
         try:
             course, code = await asyncio.to_thread(self._look_up, text)
         except CourseError as error:
+            if isinstance(error, NotFound | BadName):
+                self._count_wrong()
             self.set_status(status_of(error))
             await self._page(None, None, problem=str(error))
             return
@@ -91,6 +95,32 @@ class JoinHandler(BaseHandler):
             self.redirect(self._course(course.slug))
             return
         await self._page(course, code, problem=problem)
+
+    async def _tried_too_many(self) -> bool:
+        """Answer that nothing is looked up now, where that is so."""
+        user = self.current_user
+        by_person = user is not None and guesses.persons.too_many(user.name)
+        if not by_person and not guesses.addresses.too_many(self.request.remote_ip):
+            return False
+        guesses.TOO_MANY.inc()
+        self.set_status(429)
+        problem = gettext(
+            "Too many links that lead nowhere were tried from here. Ask for the right one, and try "
+            "again in ten minutes."
+        )
+        await self._page(None, None, problem=str(problem))
+        return True
+
+    def _count_wrong(self) -> None:
+        user, address = self.current_user, self.request.remote_ip
+        guesses.WRONG.inc()
+        guesses.addresses.wrong(address)
+        if user is not None:
+            guesses.persons.wrong(user.name)
+        if guesses.addresses.too_many(address) or (user and guesses.persons.too_many(user.name)):
+            self.log.warning(
+                "too many wrong join codes: %s from %s", user.name if user else "nobody", address
+            )
 
     async def _page(self, course: Course | None, code: JoinCode | None, **values: Any) -> None:
         self.set_header("Cache-Control", "no-store")

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from courses.environments.sessions import interpreter_of
 from courses.errors import NotFound, Unavailable
 from courses.joining import is_guest
+from courses.language import gettext as _
 from courses.store import access, default_url, joining
 from courses.store.audit import now
 from courses.store.courses import get_course
@@ -19,16 +20,6 @@ from courses.store.database import connect, reading
 from courses.store.failures import is_without_tables
 from spawners.errors import Refused
 from spawners.offers import ClassTime, Terms
-
-NOT_BUILT = (
-    "The environment of {title} is not built yet, so its sessions can't start. Please tell the "
-    "course's instructor."
-)
-
-GUEST_OVER = (
-    "This account was made for a workshop, which is over, so its sessions can't start. "
-    "What was handed in is kept; ask the people who teach the course for it."
-)
 
 
 class ClassroomSilent(Refused):
@@ -95,13 +86,22 @@ class StoreTerms:
         )
         terms = Terms(course.slug, course.title, course.offers, role.value, classes)
         if over:
-            return replace(terms, refusal=GUEST_OVER)
+            refusal = _(
+                "This account was made for a workshop, which is over, so its sessions can't start. "
+                "What was handed in is kept; ask the people who teach the course for it."
+            )
+            return replace(terms, refusal=refusal)
         if course.environment is None:
             return terms
         interpreter = self._environments and interpreter_of(self._environments, course.slug)
         if interpreter:
             return replace(terms, interpreter=interpreter)
-        return replace(terms, refusal=NOT_BUILT.format(title=course.title))
+        refusal = _(
+            "The environment of {title} is not built yet, so its sessions can't start. Please tell "
+            "the course's instructor.",
+            title=course.title,
+        )
+        return replace(terms, refusal=refusal)
 
 
 def _is_over(session: Session, user_name: str) -> bool:

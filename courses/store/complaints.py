@@ -29,28 +29,42 @@ class ComplaintRow(Base):
     answer: Mapped[str | None]
     answered_by: Mapped[str | None] = mapped_column(String(255))
     closed: Mapped[datetime | None] = mapped_column(Moment)
+    task: Mapped[str] = mapped_column(String(300), server_default="")
 
     submission: Mapped[SubmissionRow] = relationship()
 
 
 def complain(
-    session: Session, slug: str, submission: str, text: str, *, user: str, at: datetime
+    session: Session,
+    slug: str,
+    submission: str,
+    text: str,
+    *,
+    user: str,
+    at: datetime,
+    task: str = "",
 ) -> Complaint:
-    """Open a complaint. Raises `NotFound`; `Outdated` while an earlier one is open."""
+    """Open a complaint about a task, or about the whole where that is empty.
+
+    Raises `NotFound`; `Outdated` while an earlier one about the same is open.
+    """
     row = session.get(SubmissionRow, submission)
     if row is None or row.assignment.course.slug != slug:
         raise NotFound(_("There is no such submission in this course."))
     if row.feedback is None:
         raise Outdated(_("There is no feedback on this submission yet, so nothing to complain of."))
-    if session.scalar(select(ComplaintRow.id).filter_by(submission_id=submission, closed=None)):
+    if task and task not in [each["name"] for each in row.feedback.tasks or ()]:
+        raise NotFound(_("The feedback has no such task. Choose one of its list."))
+    same = select(ComplaintRow.id).filter_by(submission_id=submission, closed=None, task=task)
+    if session.scalar(same):
         raise Outdated(_("Your complaint is open already. Wait for its answer."))
-    complaint = ComplaintRow(submission_id=submission, user=user, text=text, opened=at)
+    complaint = ComplaintRow(submission_id=submission, user=user, text=text, opened=at, task=task)
     session.add(complaint)
     session.flush()
     note(
         *(session, user, "complain", slug, at),
         subject=user,
-        after={"text": text},
+        after={"task": task, "text": text} if task else {"text": text},
         assignment=row.assignment.name,
         submission=submission,
         id=complaint.id,
@@ -94,6 +108,15 @@ def of_course(session: Session, slug: str) -> list[Complaint]:
     return [_value(row) for row in rows]
 
 
+def open_on(session: Session, slug: str, assignment: str, user: str) -> list[Complaint]:
+    """A person's open complaints about an assignment, oldest first."""
+    return [
+        each
+        for each in of_person(session, user)
+        if (each.course, each.assignment, each.closed) == (slug, assignment, None)
+    ]
+
+
 def on_submission(session: Session, submission: str) -> list[Complaint]:
     """The complaints about one submission, oldest first."""
     query = select(ComplaintRow).filter_by(submission_id=submission).order_by(ComplaintRow.id)
@@ -119,4 +142,5 @@ def _value(row: ComplaintRow) -> Complaint:
         row.answer,
         row.answered_by,
         row.closed,
+        row.task,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
@@ -12,6 +14,7 @@ from courses import words
 from courses.course import Assignment, ClassHours, Course, LateRule
 from courses.environment import Environment
 from courses.errors import CatalogueError, NotFound
+from courses.grades import Grading, Limits
 from courses.language import gettext as _
 from courses.store.audit import note
 from courses.store.base import Base, Moment
@@ -61,6 +64,7 @@ class AssignmentRow(Base):
     max_bytes: Mapped[int] = mapped_column(BigInteger)
     max_files: Mapped[int]
     kinds: Mapped[list[str]] = mapped_column(JSON)
+    grading: Mapped[dict[str, Any]] = mapped_column(JSON)
     position: Mapped[int]
     withdrawn: Mapped[bool]
 
@@ -77,6 +81,7 @@ class AssignmentRow(Base):
             grace_minutes=self.grace_minutes,
             max_files=self.max_files,
             kinds=tuple(self.kinds),
+            grading=_grading(self.grading),
         )
 
 
@@ -112,6 +117,11 @@ def get_course(session: Session, slug: str) -> Course:
 def withdrawn(session: Session, slug: str) -> tuple[Assignment, ...]:
     """The assignments that have left the course; raises `NotFound`."""
     return tuple(each.value() for each in find_course(session, slug).assignments if each.withdrawn)
+
+
+def gradings_of(session: Session, slug: str) -> dict[str, Grading]:
+    """How each assignment is graded, the withdrawn ones too; raises `NotFound`."""
+    return {each.name: each.value().grading for each in find_course(session, slug).assignments}
 
 
 def all_courses(session: Session) -> list[Course]:
@@ -201,7 +211,16 @@ def put_course(
 
 def _assignment_values(row: CourseRow) -> dict[str, dict[str, object]]:
     """What the audit tells of a course's assignments, by name."""
-    return {each.name: asdict(each.value()) for each in row.assignments if not each.withdrawn}
+    values = (each.value() for each in row.assignments if not each.withdrawn)
+    return {each.name: asdict(each) | {"grading": _said(each.grading)} for each in values}
+
+
+def _said(grading: Grading) -> dict[str, object]:
+    """What a course says of grading, without what goes without saying."""
+    values, usual = ({**asdict(each), **asdict(each.limits)} for each in (grading, Grading()))
+    return {
+        name: value for name, value in values.items() if name != "limits" and value != usual[name]
+    }
 
 
 def _course_changes(before: Course, after: Course) -> list[str]:
@@ -235,6 +254,7 @@ def _put_assignments(session: Session, row: CourseRow, course: Course) -> list[s
         assignment.penalty_per_day = wanted.penalty_per_day
         assignment.grace_minutes = wanted.grace_minutes
         assignment.max_files, assignment.kinds = wanted.max_files, list(wanted.kinds)
+        assignment.grading = asdict(wanted.grading)
         assignment.position, assignment.withdrawn = position, False
     for assignment in known.values():
         if not assignment.withdrawn:
@@ -288,6 +308,14 @@ def _assignment_changes(before: Assignment, after: Assignment, zone: str) -> lis
         return [_("assignment {name} has no deadline any more", name=name)]
     due = words.date(after.due, zone)
     return [_("assignment {name} is due on {due} now", name=name, due=due)]
+
+
+def _grading(kept: Mapping[str, Any]) -> Grading:
+    """What step 0011 found has nothing in it yet: it is graded as courses are that say nothing."""
+    if not kept:
+        return Grading()
+    rest = {**kept, "preload": tuple(kept["preload"]), "limits": Limits(**kept["limits"])}
+    return Grading(**rest)
 
 
 def _class(kept: dict[str, str]) -> ClassHours:

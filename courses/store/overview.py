@@ -12,7 +12,7 @@ from courses.course import Role
 from courses.overview import Cell, Overview, Version
 from courses.store import people, releases
 from courses.store.audit import AuditRow
-from courses.store.courses import AssignmentRow, CourseRow
+from courses.store.courses import AssignmentRow, CourseRow, gradings_of
 from courses.store.submissions import ChoiceRow, FeedbackRow, SubmissionRow
 from courses.submissions import TaskPoints
 
@@ -65,9 +65,11 @@ def _versions(session: Session, slug: str) -> defaultdict[tuple[str, str], list[
         .where(CourseRow.slug == slug)
         .order_by(SubmissionRow.timestamp, SubmissionRow.id)
     )
+    gradings = gradings_of(session, slug)
     found: defaultdict[tuple[str, str], list[Version]] = defaultdict(list)
     for name, user, key, at, on_time, chosen, feedback, score, max_score, tasks in rows:
         points = tuple(TaskPoints(**each) for each in tasks or ())
-        version = Version(key, at, on_time, chosen, feedback, score, max_score, points)
+        passed = gradings[name].passed(score, max_score)
+        version = Version(key, at, on_time, chosen, feedback, score, max_score, points, passed)
         found[name, user].append(version)
     return found

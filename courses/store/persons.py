@@ -14,9 +14,11 @@ from sqlalchemy.orm import Session
 
 from courses.store.announcements import AnnouncementRow
 from courses.store.audit import AuditRow, note
+from courses.store.checks import CheckRow
 from courses.store.complaints import ComplaintRow
 from courses.store.courses import AssignmentRow, CourseRow
 from courses.store.deadlines import ExtensionRow
+from courses.store.grading import OutcomeRow, RunRow
 from courses.store.groups import GroupRow, MemberRow
 from courses.store.joining import GuestRow
 from courses.store.people import EnrolmentRow
@@ -67,6 +69,7 @@ def forget(session: Session, user: str, *, actor: str, at: datetime) -> Forgotte
         (AnnouncementRow, AnnouncementRow.author),
         (ComplaintRow, ComplaintRow.answered_by),
         (ExtensionRow, ExtensionRow.given_by),
+        (RunRow, RunRow.asked_by),
     ):
         session.execute(update(table).where(column == user).values({column: called}))
     session.execute(update(GuestRow).where(GuestRow.name == user).values(shown=called))
@@ -135,7 +138,7 @@ def _remove_work(session: Session, user: str, kept: Sequence[int]) -> int:
         SubmissionRow.user == user, SubmissionRow.assignment_id.not_in(kept)
     )
     count = session.scalar(select(func.count()).select_from(going.subquery())) or 0
-    for table in (FeedbackRow, ComplaintRow, ChoiceRow):
+    for table in (FeedbackRow, ComplaintRow, ChoiceRow, OutcomeRow, CheckRow):
         session.execute(delete(table).where(table.submission_id.in_(going)))
     session.execute(
         delete(SubmissionRow).where(

@@ -11,7 +11,7 @@ from courses.course import Enrolment, Role
 from courses.errors import Malformed, Outdated
 from courses.language import gettext as _
 from courses.roster import Plan, Roster
-from courses.store import people
+from courses.store import groups, people
 
 
 def apply(
@@ -32,7 +32,8 @@ def apply(
     Raises `Outdated`, and `Malformed` for a roster with problems.
     """
     people.lock(session, slug)
-    plan = roster.plan(found, people.people(session, slug), remove=remove)
+    enrolled, known = people.people(session, slug), groups.groups(session, slug)
+    plan = roster.plan(found, enrolled, known, remove=remove)
     if plan.problems:
         raise Malformed(_("This roster has problems. Correct the file and upload it again."))
     if plan.basis != basis:
@@ -49,4 +50,6 @@ def apply(
         else:
             people.enrol(session, Enrolment(slug, step.user, step.after), actor=actor, at=at)
             session.flush()
+    for each in plan.groups:
+        groups.put_group(session, slug, each.name, each.members, actor=actor, at=at)
     return plan

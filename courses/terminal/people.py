@@ -28,7 +28,8 @@ _COLOURS = {"new": "green", "role": "yellow", "removed": "red"}
 def apply_roster(
     course: Annotated[str, typer.Argument(help="The course's slug.")],
     file: Annotated[
-        Path, typer.Argument(help="A CSV file with the columns user and, if you like, role.")
+        Path,
+        typer.Argument(help="A CSV file with the columns user and, if you like, role and groups."),
     ],
     home: Home = Path("var"),
     remove: Annotated[
@@ -37,7 +38,7 @@ def apply_roster(
     yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
 ) -> None:
     """Show what a roster changes in a course, and do it when told to."""
-    from courses.store import Store, people, rosters
+    from courses.store import Store, groups, people, rosters
     from courses.store.audit import now
     from courses.store.courses import find_course
 
@@ -49,11 +50,12 @@ def apply_roster(
     store = Store.of_home(home)
     with store.reading() as session:
         find_course(session, slug)
-        plan = roster.plan(found, people.people(session, slug), remove=remove)
+        enrolled, known = people.people(session, slug), groups.groups(session, slug)
+        plan = roster.plan(found, enrolled, known, remove=remove)
     _show(plan)
     if plan.problems:
         raise Malformed("Nothing was changed. Correct the file and try again.")
-    if not plan.steps:
+    if not plan.steps and not plan.groups:
         return
     if not yes and not _agreed():
         click.echo("Nothing was changed.")
@@ -68,6 +70,9 @@ def _show(plan: Plan) -> None:
         roles = " -> ".join(role.value for role in (step.before, step.after) if role)
         line = f"{_SIGNS[step.kind]} {step.user}  {roles}"
         click.echo(click.style(line, fg=_COLOURS[step.kind]))
+    for group in plan.groups:
+        people = [*(f"+{user}" for user in group.joins), *(f"-{user}" for user in group.leaves)]
+        click.echo(f"group {group.name}{' (new)' if group.new else ''}: {' '.join(people)}")
     click.echo(
         f"{len(plan.steps)} changes, {plan.unchanged} unchanged, "
         f"{len(plan.kept)} not in the file and kept."

@@ -29,13 +29,15 @@ def forget(
     ),
 ) -> None:
     """Remove what can go of a person, in all courses; say what stays, and why."""
+    from courses.grading import collect as gradebooks
     from courses.store import Store, persons
     from courses.store.audit import now
 
     name = names.user(user)
     if not home.is_dir():
         raise SetupError(f"There is no classroom in {home}. Give its folder with --home.")
-    with Store.of_home(home).writing() as session:
+    store = Store.of_home(home)
+    with store.writing() as session:
         done = persons.forget(session, name, actor=me(), at=now())
         if not yes:
             session.rollback()
@@ -57,8 +59,9 @@ def forget(
     if not yes:
         click.echo("Nothing was done. Do it with --yes.")
         return
+    gradebooks.forget(store, name, done.kept)
     click.echo("The files themselves go with: lesesal store verify --collect")
     click.echo(
         "Not reached from here: the person's account in the hub and home on the cluster, "
-        "backups, and what instructors have collected into their gradebooks."
+        "backups, and what instructors have in their sessions."
     )

@@ -7,6 +7,7 @@ import zipfile
 from datetime import UTC, datetime
 
 from courses.course import Assignment, Course, Enrolment, LateRule, Role
+from courses.grades import Grading
 from courses.store import Store, people
 from courses.store.courses import put_course
 
@@ -39,7 +40,10 @@ def course(slug: str = "optics", **changes: object) -> Course:
         "offers": ("cpu-small",),
         "timezone": "Europe/Oslo",
         "assignments": (
-            Assignment("lenses", "Lenses", LATER, LateRule.REFUSE, 100_000),
+            Assignment(
+                *("lenses", "Lenses", LATER, LateRule.REFUSE, 100_000),
+                grading=Grading(pass_percent=60.0),
+            ),
             Assignment("mirrors", "Mirrors", EARLIER, LateRule.REFUSE),
             Assignment("prisms", "Prisms", EARLIER, LateRule.ACCEPT),
             Assignment("lasers", "Lasers"),

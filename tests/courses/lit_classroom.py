@@ -19,20 +19,25 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import httpx
-from classroom_kit import course, enrol, put, zipped
+from classroom_kit import NOW, course, enrol, put, zipped
 from jupyterhub.services.auth import HubOAuth
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from traitlets.config import Config
 
 from courses.classroom.app import ClassroomApp
-from courses.store import Store
+from courses.classroom.grading import GradingRuns
+from courses.grades import Outcome, Reason, State
+from courses.store import Store, checks, grading
+from courses.store.checks import Check
+from courses.store.grading import Kind, Stage
 
 PREFIX = "/services/classroom/"
 FEEDBACK = (
     '<!DOCTYPE html><html lang="en"><head><title>Lenses</title></head><body><main>'
     "<h1>Lenses</h1><p>7 of 10</p></main></body></html>"
 )
+TASKS = b'[{"name": "1", "score": 7.5, "max_score": 10}]'
 # In the course "optics"; finn is in no course, and olga runs the site.
 ROLES = {"ada": "instructor", "eva": "assistant", "ben": "student", "cleo": "student"}
 OPERATOR = "olga"
@@ -83,11 +88,16 @@ class _Hub(BaseHTTPRequestHandler):
 
 @dataclass(frozen=True)
 class LitClassroom:
-    """``names`` has what stands in the addresses of its pages."""
+    """``names`` has what stands in the addresses of its pages.
+
+    ``grading`` has the runs of grading, which nothing works through; call it on ``loop``.
+    """
 
     url: str
     store: Store
     names: dict[str, str]
+    grading: GradingRuns | None = None
+    loop: asyncio.AbstractEventLoop | None = None
 
     def client(self, user: str, **headers: str) -> httpx.Client:
         """The user's browser, or program."""
@@ -132,8 +142,9 @@ def lit_classroom(home: Path) -> Iterator[LitClassroom]:
     thread.start()
     url = f"http://127.0.0.1:{socket.getsockname()[1]}{PREFIX}"
     try:
-        yield LitClassroom(url, store, _fill(store, url))
+        yield LitClassroom(url, store, _fill(store, url), app.grading, loop)
     finally:
+        loop.call_soon_threadsafe(app.formgraders.close)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         hub.shutdown()
@@ -175,10 +186,13 @@ def _fill(store: Store, url: str) -> dict[str, str]:
     for each in ids[:2]:
         httpx.put(
             f"{base}/submissions/{each}/feedback?score=7.5&max_score=10",
-            content=zipped({"lenses.html": FEEDBACK.encode(), "more/2.html": b"2"}),
+            content=zipped(
+                {"lenses.html": FEEDBACK.encode(), "more/2.html": b"2", ".tasks.json": TASKS}
+            ),
             headers=ada,
         ).raise_for_status()
     names = {"slug": "optics", "graded": ids[0], "late": ids[1], "ungraded": ids[2]}
+    _grade(store, ids)
     room, course_page = LitClassroom(url, store, names), "courses/optics"
     people, deadlines = f"{course_page}/people", f"{course_page}/deadlines"
     submit(
@@ -205,5 +219,20 @@ def _fill(store: Store, url: str) -> dict[str, str]:
     )
     announcements, graded = f"{course_page}/announcements", f"{course_page}/submissions/{ids[0]}"
     submit(room, "ada", announcements, announcements, title="1", text="2")
-    submit(room, "ben", f"{graded}/complaint", f"{graded}/complaint", text="1")
+    submit(room, "ben", f"{graded}/complaint", f"{graded}/complaint", task="1", text="1")
     return names
+
+
+def _grade(store: Store, ids: list[str]) -> None:
+    """What came of prisms, and what the visible tests say of lenses."""
+    suspect = Reason("canary", {"notebook": "1", "cell": "2"})
+    found = [
+        (ids[1], Outcome("ben", State.FAILED, Reason("timeout", {"notebook": "1", "seconds": 2}))),
+        (ids[2], Outcome("cleo", State.SUSPECT, suspect, evidence=(suspect,))),
+    ]
+    with store.writing() as session:
+        run = grading.ask(session, "optics", "prisms", Kind.GRADE, actor="ada", at=NOW)
+        grading.put_outcomes(session, run.id, found, at=NOW)
+        grading.end(session, run.id, Stage.FAILED, done=2, total=3, says="1.", at=NOW)
+        said = Check(State.GRADED, Reason(), (("1", True), ("2", False)))
+        checks.put(session, [(ids[0], said)], at=NOW)

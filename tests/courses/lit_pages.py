@@ -48,6 +48,18 @@ PAGES: dict[str, list[tuple[str, str]]] = {
         ("ada", f"{_COURSE}/assignments/lasers"),
         ("ada", f"{_COURSE}/assignments/mirrors"),
     ],
+    "courses/([^/]+)/assignments/([^/]+)/outcomes": [
+        ("eva", f"{_COURSE}/assignments/lenses/outcomes"),
+        ("ada", f"{_COURSE}/assignments/prisms/outcomes?show=look"),
+        (OPERATOR, f"{_COURSE}/assignments/lasers/outcomes"),
+    ],
+    "courses/([^/]+)/assignments/([^/]+)/preview": [
+        ("ada", f"{_COURSE}/assignments/prisms/preview"),
+    ],
+    "courses/([^/]+)/assignments/([^/]+)/publish": [
+        ("eva", f"{_COURSE}/assignments/lenses/publish"),
+        ("ada", f"{_COURSE}/assignments/lasers/publish"),
+    ],
     "nowhere": [("ben", "nowhere")],
 }
 # What is not for reading: downloads, parts of pages, data for scripts, forms' targets.
@@ -59,6 +71,8 @@ NO_PAGES = {
     rf"{_SUBMISSION}/receipt\.json",
     rf"{_SUBMISSION}/archive\.zip",
     "courses/([^/]+)/live",
+    "courses/([^/]+)/formgrader(/.*|)",  # nbgrader's own pages, in nbgrader's words
+    "courses/([^/]+)/assignments/([^/]+)/progress",
     r"take-home\.zip",
     r"me/data\.zip",
     r"courses/([^/]+)/grades\.csv",

@@ -59,6 +59,8 @@ def test_roster(store: Store, tmp_path: Path) -> None:
     )
     assert "student2" not in roles()
     assert lesesal(*argv) == "0 changes, 3 unchanged, 0 not in the file and kept.\n"
+    file.write_text("user,role,groups\nstudent1,assistant,lab 1\nnew,,lab 1\n")
+    assert lesesal(*argv, "--yes").startswith("group lab 1 (new): +new +student1\n0 changes")
     file.write_text("user\na b\n")
     said = lesesal(*argv, "--yes", code=1)
     assert "Line 2: 'a b' cannot be a user's name" in said

@@ -17,7 +17,7 @@ def version(key: str, hours: int = 0, *, on_time: bool = True, **more: object) -
     return Version(key, AT + timedelta(hours=hours), on_time, **more)  # type: ignore[arg-type]
 
 
-GRADED = {"feedback": AT, "score": 7.5, "max_score": 10.0}
+GRADED = {"feedback": AT, "score": 7.5, "max_score": 10.0, "passed": True}
 TWICE = Cell(AT, (version("a", **GRADED), version("b", 1, on_time=False)))
 CHOSEN = Cell(AT, (version("c", chosen=True), version("d", 1, on_time=False)))
 
@@ -33,15 +33,15 @@ def overview(**cells: Cell) -> Overview:
 
 def test_counts_are_of_students_and_of_the_version_to_grade() -> None:
     found = overview(ada=TWICE, ben=TWICE, cleo=CHOSEN, dan=Cell(AT))
-    assert found.counts("lenses") == Counts(fetched=3, handed_in=2, late=1, graded=1)
-    assert found.counts("mirrors") == Counts(0, 0, 0, 0)
+    assert found.counts("lenses") == Counts(fetched=3, handed_in=2, late=1, graded=1, passed=1)
+    assert found.counts("mirrors") == Counts(0, 0, 0, 0, 0)
 
 
 def test_a_grade_tells_which_version_it_is_of() -> None:
     ben, cleo, dan = grades(overview(ben=TWICE, cleo=CHOSEN), ["lenses"])
-    assert (ben.score, ben.submission, ben.on_time) == (7.5, "a", True)
+    assert (ben.score, ben.submission, ben.on_time, ben.passed) == (7.5, "a", True, True)
     assert (ben.graded_version, ben.version_to_grade, ben.versions) == (1, 2, 2)
-    assert (cleo.score, cleo.submission, cleo.on_time) == (None, "c", True)
+    assert (cleo.score, cleo.submission, cleo.on_time, cleo.passed) == (None, "c", True, None)
     assert (cleo.graded_version, cleo.version_to_grade, cleo.versions) == (None, 1, 2)
     assert (dan.submitted, dan.on_time, dan.versions, dan.submission) == (None, None, 0, "")
 

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from courses import roster
 from courses.course import Enrolment, Role
+from courses.deadlines import Group
 from courses.errors import Malformed
-from courses.roster import Step
+from courses.roster import GroupStep, Step
 
 STUDENT, ASSISTANT, INSTRUCTOR = Role.STUDENT, Role.ASSISTANT, Role.INSTRUCTOR
 BOTH = {"student1": STUDENT, "helper": ASSISTANT}
@@ -33,7 +34,7 @@ def of(**roles: Role) -> list[Enrolment]:
 def test_files_that_say_the_same(data: bytes) -> None:
     found = roster.read(data)
     assert found == roster.Roster(BOTH)
-    assert roster.read(roster.as_csv(found.people).encode()) == found
+    assert roster.read(roster.as_csv(found).encode()) == found
 
 
 def test_problems_name_their_lines() -> None:
@@ -78,7 +79,9 @@ def test_files_that_are_none(data: bytes, words: str) -> None:
 @settings(max_examples=300, deadline=None)
 @given(
     st.one_of(
-        st.binary(max_size=300), st.text(max_size=200).map(lambda t: f"user;role\n{t}".encode())
+        st.binary(max_size=300),
+        st.text(max_size=200).map(lambda t: f"user;role\n{t}".encode()),
+        st.text(max_size=200).map(lambda t: f"user,groups\n{t}".encode()),
     )
 )
 def test_nothing_else_comes_of_any_bytes(data: bytes) -> None:
@@ -86,7 +89,8 @@ def test_nothing_else_comes_of_any_bytes(data: bytes) -> None:
         found = roster.read(data)
     except Malformed:
         return
-    assert roster.read(roster.as_csv(found.people).encode()).people == found.people
+    again = roster.read(roster.as_csv(found).encode())
+    assert (again.people, again.groups) == (found.people, found.groups)
     for name in found.people:
         assert name.isprintable()
         assert "/" not in name
@@ -116,6 +120,26 @@ def test_the_basis_is_all_that_the_plan_comes_from() -> None:
         roster.plan(roster.Roster({"x": STUDENT}), enrolled, remove=False).basis,
     }
     assert len(others | {first}) == 5
+
+
+def test_groups() -> None:
+    data = b"user,groups\nstudent1,lab 1; lab 2;lab 1\nstudent2,\nstudent3,lab 2\n"
+    found = roster.read(data)
+    assert found.groups == {"student1": ("lab 1", "lab 2"), "student2": (), "student3": ("lab 2",)}
+    enrolled = of(teacher=INSTRUCTOR, student1=STUDENT, student2=STUDENT, other=STUDENT)
+    groups = [Group("lab 1", ("gone", "other", "student2")), Group("lab 3", ("other",))]
+    plan = roster.plan(found, enrolled, groups, remove=False)
+    assert plan.groups == (
+        GroupStep("lab 1", False, ("student1",), ("student2",), ("other", "student1")),
+        GroupStep("lab 2", True, ("student1", "student3"), (), ("student1", "student3")),
+    )
+    assert plan.basis != roster.plan(found, enrolled, groups[:1], remove=False).basis
+    assert roster.plan(found, enrolled, groups, remove=True).groups[0].members == ("student1",)
+    silent = roster.plan(roster.Roster(found.people), enrolled, groups, remove=False)
+    assert silent.groups == ()
+    assert (
+        roster.read(b"user,groups\nstudent1," + b"x" * 65 + b"\n").problems[0].startswith("Line 2")
+    )
 
 
 def test_a_name_in_other_letters() -> None:

@@ -8,6 +8,7 @@ from courses.classroom.api import (
     deadlines,
     feedback,
     grades,
+    grading,
     handins,
     health,
     openapi,
@@ -26,6 +27,7 @@ PARTS = (
     deadlines,
     record,
     grades,
+    grading,
     announcements,
 )
 

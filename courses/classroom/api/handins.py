@@ -35,7 +35,9 @@ class Submissions(UploadHandler, JsonHandler):
 
     async def post(self, slug: str, name: str) -> None:
         accepted = cast(Accepted, await self.receive())
-        if not accepted.new:
+        if accepted.new:
+            self.shared.checks.wake()
+        else:
             self.set_status(200)
         self.write_text(accepted.receipt)
 

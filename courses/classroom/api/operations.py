@@ -9,6 +9,7 @@ from typing import Any
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _POINTS: dict[str, Any] = {"type": "number", "minimum": 0}
+_YES: dict[str, Any] = {"type": "string", "enum": ["true", "false"]}
 _COURSE = "api/courses/{course}"
 _ASSIGNMENT = f"{_COURSE}/assignments/{{assignment}}"
 _SUBMISSION = f"{_COURSE}/submissions/{{submission}}"
@@ -149,6 +150,27 @@ OPERATIONS = (
     Operation(
         *("grades", "get", f"{_COURSE}/grades", "All grades, for staff and operators"),
         *("One for each person and assignment.", "[Grade]"),
+    ),
+    Operation(
+        *("grading", "get", f"{_ASSIGNMENT}/grading", "What came of hand-ins, for staff"),
+        *("The newest run, and what came of each person's version to grade.", "Grading"),
+    ),
+    Operation(
+        *("grade", "post", f"{_ASSIGNMENT}/grading", "Collect and grade what is new"),
+        *("It is begun, or waits for its turn.", "GradingRun"),
+        status=202,
+        query={"everybody": _YES},
+    ),
+    Operation(
+        *("stop_grading", "delete", f"{_ASSIGNMENT}/grading", "Stop the run that is not over"),
+        "It stops; what is graded by then stays so.",
+        status=204,
+    ),
+    Operation(
+        *("publish", "post", f"{_ASSIGNMENT}/publish", "Release feedback on all that is graded"),
+        *("It is begun, or waits for its turn.", "GradingRun"),
+        status=202,
+        query={"everybody": _YES},
     ),
     Operation(
         *("extensions", "get", f"{_COURSE}/extensions", "Who has more time, for staff"),

@@ -42,6 +42,7 @@ _SUBMISSION: dict[str, Schema] = {
     "tasks": many(one(name=TEXT, score={"type": "number"}, max_score={"type": "number"})),
     "to_grade": BOOLEAN,
 }
+_REASON = one(kind=TEXT, facts={"type": "object"}, says=TEXT)
 _CHANGED = maybe({"type": "object"})
 
 SCHEMAS: dict[str, Schema] = {
@@ -109,6 +110,34 @@ SCHEMAS: dict[str, Schema] = {
         version_to_grade=maybe(COUNT),
         versions=COUNT,
         submission=TEXT,
+        passed=maybe(BOOLEAN),
+    ),
+    "GradingRun": one(
+        id=COUNT,
+        kind={"enum": ["collect", "grade", "publish", "preview"]},
+        state={"enum": ["waiting", "running", "done", "failed", "stopped"]},
+        asked=MOMENT,
+        asked_by=TEXT,
+        ended=maybe(MOMENT),
+        done=COUNT,
+        total=COUNT,
+        says=TEXT,
+    ),
+    "Grading": one(
+        run=maybe(called("GradingRun")),
+        outcomes=many(
+            one(
+                user=TEXT,
+                submission=TEXT,
+                graded=maybe(TEXT),
+                state=maybe({"enum": ["graded", "failed", "suspect", "refused", "retry"]}),
+                reason=maybe(_REASON),
+                evidence=many(_REASON),
+                score=maybe({"type": "number"}),
+                max_score=maybe({"type": "number"}),
+                needs_manual_grading=COUNT,
+            )
+        ),
     ),
     "Released": one(released=MOMENT),
     "FeedbackReleased": one(feedback=MOMENT),

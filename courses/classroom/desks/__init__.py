@@ -9,6 +9,8 @@ from courses.classroom.desks.complaints import Complaints
 from courses.classroom.desks.courses import Courses, Standing
 from courses.classroom.desks.deadlines import Deadlines
 from courses.classroom.desks.feedback import FeedbackDesk
+from courses.classroom.desks.formgrader import FormgraderDesk
+from courses.classroom.desks.grading import GradingDesk
 from courses.classroom.desks.handins import HandIns
 from courses.classroom.desks.overview import OverviewDesk
 from courses.classroom.desks.people import People
@@ -31,6 +33,8 @@ class Desks:
         self.releases = Releases(store, staff_max_bytes)
         self.handins = HandIns(store, staff_max_bytes)
         self.feedback = FeedbackDesk(store, staff_max_bytes)
+        self.grading = GradingDesk(store, staff_max_bytes)
+        self.formgrader = FormgraderDesk(store, staff_max_bytes)
         self.deadlines = Deadlines(store, staff_max_bytes)
         self.record = Record(store, staff_max_bytes)
         self.announcements = Announcements(store, staff_max_bytes)

@@ -19,13 +19,14 @@ class About:
     """A submission and what was said about its grade.
 
     Attributes:
-        may_complain, may_answer: what the one who looks can do.
+        may_complain: what the one who looks can complain of: tasks by name, empty for the whole.
+        may_answer: whether the one who looks can answer.
     """
 
     course: Course
     submission: Submission
     complaints: tuple[Complaint, ...]
-    may_complain: bool
+    may_complain: tuple[str, ...]
     may_answer: bool
 
 
@@ -38,22 +39,26 @@ class Complaints(HandIns):
         with self.store.reading() as session:
             found = tuple(complaints.on_submission(session, submission_id))
             role = access.role_of(session, slug, who.name)
-        open_ones = any(each.closed is None for each in found)
+        tasks = submission.feedback.tasks if submission.feedback else ()
+        open_ones = {each.task for each in found if each.closed is None}
+        possible = ("", *(each.name for each in tasks)) if submission.feedback else ()
         mine = submission.receipt.user == who.name
         return About(
             course,
             submission,
             found,
-            may_complain=mine and submission.feedback is not None and not open_ones,
+            may_complain=tuple(each for each in possible if mine and each not in open_ones),
             may_answer=bool(role and role.grades),
         )
 
-    def complain(self, who: Caller, slug: str, submission_id: str, text: str) -> None:
-        """A person complains about the grade of own work."""
+    def complain(
+        self, who: Caller, slug: str, submission_id: str, text: str, task: str = ""
+    ) -> None:
+        """A person complains about the grade of own work, or of one task in it."""
         with self.store.writing() as session:
             user = self._own(session, who, slug, submission_id)
             said = rules.words_of(text)
-            complaints.complain(session, slug, submission_id, said, user=user, at=now())
+            complaints.complain(session, slug, submission_id, said, task=task, user=user, at=now())
 
     def of_course(self, who: Caller, slug: str) -> tuple[Course, list[Complaint]]:
         """All complaints of a course, for staff; the open ones first."""

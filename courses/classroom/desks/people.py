@@ -14,7 +14,7 @@ from courses.course import Caller, Course, Enrolment, Role
 from courses.errors import NotAllowed
 from courses.joining import CodeWish, JoinCode
 from courses.roster import Plan, Roster
-from courses.store import access, joining, people, rosters, taking
+from courses.store import access, groups, joining, people, rosters, taking
 from courses.store import courses as course_rows
 from courses.store.audit import now
 from courses.store.people import Member
@@ -84,9 +84,9 @@ class People(Desk):
         with self.store.reading() as session:
             access.manager(session, slug, who)
             course = course_rows.get_course(session, slug)
-            enrolled = people.people(session, slug)
+            enrolled, known = people.people(session, slug), groups.groups(session, slug)
         found = roster.read(data)
-        return Preview(course, found, roster.plan(found, enrolled, remove=remove))
+        return Preview(course, found, roster.plan(found, enrolled, known, remove=remove))
 
     def apply(self, who: Caller, slug: str, data: bytes, *, remove: bool, basis: str) -> Plan:
         """Do what a preview showed, whose `basis` is given. Raises `Outdated` for another."""

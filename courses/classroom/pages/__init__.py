@@ -10,6 +10,8 @@ from courses.classroom.pages import (
     course,
     deadlines,
     feedback,
+    formgrader,
+    grading,
     home,
     languages,
     people,
@@ -38,9 +40,10 @@ PARTS = (
         languages,
         announcements,
         complaints,
+        formgrader,
         belongings,
     ),
-    *(staff, staff_files),
+    *(staff, staff_files, grading),
 )
 
 

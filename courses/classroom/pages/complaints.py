@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from tornado.web import authenticated
 
 from courses import words
@@ -18,11 +20,14 @@ from courses.course import Course
 def complaint(value: Complaint, course: Course, base: str) -> View:
     """A complaint as pages show it; ``base`` is the course's address."""
     zone = course.timezone
+    found = {"assignment": value.assignment, "student": value.user, "task": value.task}
     return {
         "id": value.id,
         "user": value.user,
         "title": views.title_of(course, value.assignment),
         "address": f"{base}/submissions/{value.submission}/complaint",
+        "task": value.task,
+        "marks": f"{base}/formgrader/find?{urlencode(found)}",
         "text": value.text,
         "opened": words.short_date(value.opened, zone),
         "answer": value.answer,
@@ -46,10 +51,13 @@ class Complain(PersonalPage):
             submission=f"{base}/submissions/{submission_id}",
             title=views.title_of(about.course, receipt.assignment),
             owner=receipt.user,
-            score=views.score(about.submission.feedback),
+            score=views.score(
+                about.submission.feedback, views.grading_of(about.course, receipt.assignment)
+            ),
             feedback=about.submission.feedback is not None,
             complaints=[complaint(each, about.course, base) for each in about.complaints],
             may_complain=about.may_complain,
+            chosen=self.get_query_argument("task", ""),
             may_answer=about.may_answer,
             zone=views.zone_words(about.course),
             xsrf=self.xsrf,
@@ -58,8 +66,9 @@ class Complain(PersonalPage):
     @authenticated
     async def post(self, slug: str, submission_id: str) -> None:
         text = self.get_body_argument("text", "", strip=False)
+        task = self.get_body_argument("task", "")
         complain = self.shared.desks.complaints.complain
-        await self.work(complain, self.who, slug, submission_id, text)
+        await self.work(complain, self.who, slug, submission_id, text, task)
         address = f"{self.base(slug)}/submissions/{submission_id}/complaint"
         self.redirect(address, status=303)
 

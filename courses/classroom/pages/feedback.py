@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from tornado.web import authenticated
 
@@ -43,7 +43,9 @@ class FeedbackPage(SubmissionPage):
             title=views.title_of(course, submission.receipt.assignment),
             when=words.short_date(submission.receipt.timestamp, zone),
             released=words.short_date(submission.feedback.released, zone),
-            score=views.score(submission.feedback),
+            score=views.score(
+                submission.feedback, views.grading_of(course, submission.receipt.assignment)
+            ),
             notebooks=[
                 {
                     "name": PurePosixPath(name).stem,
@@ -52,6 +54,16 @@ class FeedbackPage(SubmissionPage):
                 }
                 for name in names
             ],
+            tasks=[
+                {
+                    "name": each.name,
+                    "points": words.number(each.score),
+                    "of": words.number(each.max_score),
+                    "complain": f"{address}/complaint?{urlencode({'task': each.name})}",
+                }
+                for each in submission.feedback.tasks
+            ],
+            mine=submission.receipt.user == self.user_name(),
             shown=f"{address}/feedback/{quote(wanted)}" if names else "",
         )
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from tornado.web import HTTPError
 
 from courses import language
-from courses.classroom.handlers import LANGUAGE_COOKIE, Handler
+from courses.classroom.handlers import Handler
 from courses.classroom.pages.base import Page
 
 _A_YEAR = 365 * 86_400
@@ -23,7 +23,7 @@ class Choose(Page):
             raise HTTPError(404)
         auth = self.shared.auth
         self.set_cookie(
-            LANGUAGE_COOKIE,
+            language.COOKIE,
             name,
             max_age=_A_YEAR,
             # The hub's own pages are asked with it too.

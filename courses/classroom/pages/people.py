@@ -111,7 +111,7 @@ class RosterPreview(PeoplePage):
             back=self.people(slug),
             address=f"{self.people(slug)}/roster/apply",
             xsrf=self.xsrf,
-            text=roster.as_csv(found.roster.people),
+            text=roster.as_csv(found.roster),
             remove=remove,
             basis=plan.basis,
             plan=plan,

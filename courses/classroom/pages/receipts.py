@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tornado.web import authenticated
 
-from courses.classroom import views
+from courses.classroom import grading_views, views
 from courses.classroom.handlers import Handler
 from courses.classroom.pages.base import PersonalPage
 from courses.course import Course
@@ -34,7 +34,10 @@ class ReceiptPage(SubmissionPage):
     @authenticated
     async def get(self, slug: str, submission_id: str) -> None:
         course, submission, values = await self.look(slug, submission_id)
-        self.show("receipt.html", **values, **views.receipt(submission, course))
+        check = self.shared.desks.grading.check
+        wanted, found = await self.work(check, self.who, slug, submission_id)
+        told = grading_views.check(wanted, found)
+        self.show("receipt.html", **values, **views.receipt(submission, course), check=told)
 
 
 class ReceiptFile(SubmissionPage):

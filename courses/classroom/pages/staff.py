@@ -8,7 +8,7 @@ from urllib.parse import quote
 from tornado.web import authenticated
 
 from courses import words
-from courses.classroom import record_views, staff_views, views
+from courses.classroom import grading_views, record_views, staff_views, views
 from courses.classroom.desks.overview import MOST_CHANGES
 from courses.classroom.handlers import Handler
 from courses.classroom.pages.base import PersonalPage
@@ -70,6 +70,8 @@ class Assignment(AssignmentPage):
         course, overview = await self.look(slug, name)
         value = next(each for each in course.assignments if each.name == name)
         stored = await self.work(self.shared.desks.releases.stored, self.who, slug)
+        board = await self.work(self.shared.desks.grading.board, self.who, slug, name)
+        progress = self.shared.grading.progress(board.run.id) if board.run else None
         self.show(
             "staff-assignment.html",
             course=course,
@@ -77,6 +79,9 @@ class Assignment(AssignmentPage):
             xsrf=self.xsrf,
             zone=views.zone_words(course),
             stored=words.short_date(stored, course.timezone) if stored else None,
+            run=grading_views.run(board.run, progress, course.timezone),
+            seen=grading_views.seen(board.run, progress),
+            summary=grading_views.summary(board, self.base(slug)),
             **staff_views.assignment(course, value, overview, now(), self.base(slug)),
         )
 

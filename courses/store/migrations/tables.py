@@ -3,9 +3,11 @@
 from courses.store import (
     announcements,
     audit,
+    checks,
     complaints,
     courses,
     deadlines,
+    grading,
     groups,
     joining,
     people,
@@ -17,9 +19,11 @@ from courses.store.base import Base
 __all__ = [
     "announcements",
     "audit",
+    "checks",
     "complaints",
     "courses",
     "deadlines",
+    "grading",
     "groups",
     "joining",
     "metadata",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -182,6 +184,60 @@ class TestOnSqlite:
         assert manifest.whole(place) == [first.folder, second.folder]
         assert [each.name for each in place.iterdir() if each.suffix == ".part"] == []
         assert receipt in handed_in(store)
+
+    def test_gradebooks_come_back_with_what_was_graded(
+        self, store: Store, home: Path, url: str, place: Path
+    ) -> None:
+        optics = home / "gradebooks" / "optics"
+        book = optics / "gradebook.db"
+        (optics / "autograded" / "ben" / "lenses").mkdir(parents=True)
+        (optics / "autograded" / "ben" / "lenses" / "lenses.ipynb").write_text("graded")
+        (optics / ".lesesal" / "late").mkdir(parents=True)
+        (optics / ".lesesal" / "late" / "lenses.json").write_text("{}")
+        for passing in (".optics.new", "optics/.lesesal/grading/lenses/run"):
+            (home / "gradebooks" / passing).mkdir(parents=True)
+            (home / "gradebooks" / passing / "x").write_text("on its way")
+        with sqlite3.connect(book) as gradebook:
+            gradebook.execute("CREATE TABLE grade (score)")
+        gradebook.execute("INSERT INTO grade VALUES (1)")
+        gradebook.commit()
+        # What is being written is not in it, and what is waits for nobody.
+        gradebook.execute("INSERT INTO grade VALUES (2)")
+        first = save(home, url, place, LAST_YEAR, quiet, keep=2)
+        gradebook.commit()
+        save(home, url, place, NOW, quiet)
+        elsewhere = home.with_name("elsewhere")
+        target = sqlite_url(elsewhere)
+        restore(first.folder, elsewhere, target, NOW, quiet)
+        there = elsewhere / "gradebooks"
+        assert sorted(path for path in there.rglob("*") if path.is_file()) == [
+            there / "optics" / name
+            for name in (
+                *(".lesesal/late/lenses.json", "autograded/ben/lenses/lenses.ipynb"),
+                "gradebook.db",
+            )
+        ]
+        assert there.stat().st_mode & 0o077 == 0
+        assert _grades(there / "optics") == [(1,)]
+        restore(manifest.find(place), elsewhere, target, NOW, quiet, replace=True)
+        assert _grades(there / "optics") == [(1,), (2,)]
+        (aside,) = elsewhere.glob("gradebooks.before-*")
+        assert _grades(aside / "optics") == [(1,)]
+        # They are needed by as many backups as have them.
+        third = save(home, url, place, NOW + timedelta(days=1), quiet, keep=1)
+        assert third.removed == 2
+        restore(third.folder, elsewhere, target, NOW + timedelta(days=1), quiet, replace=True)
+        assert _grades(there / "optics") == [(1,), (2,)]
+        (damaged,) = [
+            path for path in (place / "blobs").rglob("*") if path.is_file()
+            and path.read_bytes() == b"graded"
+        ]  # fmt: skip
+        damaged.write_bytes(b"grade!")
+        with pytest.raises(BackupDamaged, match="is not what was written"):
+            restore(third.folder, elsewhere, target, NOW, quiet, replace=True)
+        assert _grades(there / "optics") == [(1,), (2,)]
+        save(home, url, place, NOW + timedelta(days=2), quiet, check=True)
+        assert damaged.read_bytes() == b"graded"
 
     def test_what_is_there_is_not_copied_again(
         self, store: Store, home: Path, url: str, place: Path
@@ -364,3 +420,8 @@ class TestOnSqlite:
             with pytest.raises(SetupError, match=r"^The disk of .* is full, so there is no new"):
                 save(home, url, disk, NOW, quiet)
             assert manifest.find(disk) == first.folder
+
+
+def _grades(folder: Path) -> list[tuple[int]]:
+    with closing(sqlite3.connect(folder / "gradebook.db")) as gradebook:
+        return gradebook.execute("SELECT score FROM grade ORDER BY score").fetchall()

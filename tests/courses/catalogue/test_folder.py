@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from courses import catalogue
 from courses.catalogue.folder import digest
 from courses.course import Assignment, Course, LateRule
 from courses.errors import CatalogueError
+from courses.grades import Grading, Limits
 
 GOOD = '''slug = "optics"
 title = "Optics"
@@ -95,8 +97,8 @@ FIELDS = [
         'title = "Optics"',
         'title = "Optics"\nzzz = 1',
         "course.toml line 3, zzz: is not known. "
-        "Known are slug, title, summary, offers, timezone, late, limits, assignments, classes, "
-        "environment.",
+        "Known are slug, title, summary, offers, timezone, late, limits, grading, assignments, "
+        "classes, environment.",
     ),
     (
         'offers = ["cpu-small", "gpu-slice"]',
@@ -210,6 +212,44 @@ FIELDS = [
         "course.toml line 11, limits.kinds[0]: must be the end of a file's name in quotes, with "
         'its dot, like ".ipynb".',
     ),
+    (
+        '[[assignments]]\nname = "lenses"',
+        '[grading]\npreload = ["import os"]\n\n[[assignments]]\nname = "lenses"',
+        "course.toml line 11, grading.preload[0]: must be the name of a Python module in quotes, "
+        'like "numpy".',
+    ),
+    (
+        '[[assignments]]\nname = "lenses"',
+        '[grading]\npreload = "numpy"\n\n[[assignments]]\nname = "lenses"',
+        'course.toml line 11, grading.preload: must be a list, like ["numpy"].',
+    ),
+    (
+        '[[assignments]]\nname = "lenses"',
+        '[grading]\nmemory = 3\n\n[[assignments]]\nname = "lenses"',
+        "course.toml line 11, grading.memory: is not known. Did you mean 'memory_mb'?",
+    ),
+    (
+        "max_bytes = 1_000_000",
+        "[assignments.grading]\nmemory_mb = 1",
+        "course.toml line 16, assignments[0].grading.memory_mb: must be at least 100.",
+    ),
+    (
+        "max_bytes = 1_000_000",
+        'grading = {grade_on_submit = "yes"}',
+        "course.toml line 15, assignments[0].grading.grade_on_submit: must be true or false, "
+        "without quotes.",
+    ),
+    (
+        "max_bytes = 1_000_000",
+        "[assignments.grading]\nsecond = 1",
+        "course.toml line 16, assignments[0].grading.second: is not known. Did you mean 'seconds'?",
+    ),
+    (
+        "max_bytes = 1_000_000",
+        "[assignments.grading]\npass_percent = 101",
+        "course.toml line 16, assignments[0].grading.pass_percent: must be a number above 0, at "
+        "most 100: 40 takes 40 % of the points.",
+    ),
     ('name = "mirrors"', 'name = "../etc"', f"course.toml line 18, assignments[1].name: {NAME}"),
     (
         'name = "mirrors"\n',
@@ -280,6 +320,19 @@ def test_what_late_work_costs(tmp_path: Path) -> None:
         (each.late, each.penalty_per_day, each.grace_minutes)
         for each in catalogue.load(folder(tmp_path / "b", text)).assignments
     ] == [(LateRule.PENALTY, 0.1, 15)] * 2
+
+
+def test_how_it_is_graded(tmp_path: Path) -> None:
+    usual = '[grading]\npreload = ["numpy"]\nseconds = 1200\nmemory_mb = 4000\npass_percent = 40\n'
+    text = GOOD.replace("[[ass", f"{usual}\n[[ass", 1) + (
+        "[assignments.grading]\npreload = []\ncell_seconds = 5\ngpus = 1\ngrade_on_submit = true\n"
+        "hidden_tests_in_feedback = false\npass_percent = 62.5\n"
+    )
+    limits = Limits(seconds=1200.0, cpu_seconds=1200.0, memory_bytes=4_000_000_000)
+    assert [each.grading for each in catalogue.load(folder(tmp_path, text)).assignments] == [
+        Grading(preload=("numpy",), limits=limits, pass_percent=40.0),
+        Grading((), 1, replace(limits, cell_seconds=5.0), True, False, 62.5),
+    ]
 
 
 def test_assignments_that_are_no_tables(tmp_path: Path) -> None:

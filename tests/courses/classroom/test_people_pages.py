@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from classroom_kit import course, enrol, put, zipped
+from classroom_kit import NOW, course, enrol, put, zipped
 
 from courses.classroom.pages.people import drawing
-from courses.store import access, people
+from courses.store import access, groups, people
 
 if TYPE_CHECKING:
     from conftest import Classroom
@@ -158,6 +158,27 @@ def test_a_roster(classroom: Classroom, ada: httpx.Client, slug: str) -> None:
     page = upload(ada, slug, b"user,role\nada,instructor\ndan,\n", remove="yes")
     assert apply(ada, slug, page).status_code == 200
     assert roles(classroom, slug) == {"ada": "instructor", "dan": "student"}
+
+
+def test_a_roster_with_groups(classroom: Classroom, ada: httpx.Client, slug: str) -> None:
+    page = upload(ada, slug, b"user,role,groups\nada,instructor,\nben,,lab 1;lab 2\ndan,,lab 1\n")
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.text))
+    assert "Groups 2 lab 1 new in: ben, dan lab 2 new in: ben" in text
+    assert apply(ada, slug, page).status_code == 200
+    assert groups_of(classroom, slug) == {"lab 1": ("ben", "dan"), "lab 2": ("ben",)}
+    page = upload(ada, slug, b"user,groups\nben,lab 2\n")
+    assert "out: ben" in page.text
+    with classroom.store.writing() as session:
+        groups.put_group(session, slug, "lab 1", ["ben"], actor="ada", at=NOW)
+    assert apply(ada, slug, page).status_code == 409
+    page = upload(ada, slug, b"user,groups\nben,lab 2\n")
+    assert apply(ada, slug, page).status_code == 200
+    assert groups_of(classroom, slug) == {"lab 1": (), "lab 2": ("ben",)}
+
+
+def groups_of(classroom: Classroom, slug: str) -> dict[str, tuple[str, ...]]:
+    with classroom.store.reading() as session:
+        return {each.name: each.members for each in groups.groups(session, slug)}
 
 
 def test_a_roster_that_was_altered_on_its_way(

@@ -40,6 +40,10 @@ PUT    api/courses/{course}/submissions/{ungraded}/choice                       
 DELETE api/courses/{course}/submissions/{ungraded}/choice                            403      403     204     403       403        403       403      403
 GET    api/courses/{course}/submissions/{submission}/feedback                        403      403     200     403       200        200       403      200
 PUT    api/courses/{course}/submissions/{submission}/feedback                        403      403     403     403       201        201       403      403  archive
+GET    api/courses/{course}/assignments/{assignment}/grading                         403      403     403     403       200        200       403      200
+POST   api/courses/{course}/assignments/{assignment}/grading                         403      403     403     403       202        202       403      403
+DELETE api/courses/{course}/assignments/{assignment}/grading                         403      403     403     403       404        404       403      403
+POST   api/courses/{course}/assignments/{assignment}/publish                         403      403     403     403       202        202       403      403
 GET    api/courses/{course}/extensions                                               403      403     403     403       200        200       403      200
 PUT    api/courses/{course}/assignments/{assignment}/extensions/people/{person}      403      403     403     403       200        200       403      403  extension
 DELETE api/courses/{course}/assignments/{assignment}/extensions/people/{extended}    403      403     403     403       204        204       403      403
@@ -68,6 +72,9 @@ POST   courses/{course}/submissions/{submission}/complaint                      
 
 GET    courses/{course}/complaints                                                   302      403     403     403       200        200       403      200
 POST   courses/{course}/complaints/{complaint}/answer                                403      403     403     403       303        303       403      403  text
+GET    courses/{course}/formgrader/gradebook                                         302      403     403     403       404        404       403      404
+POST   courses/{course}/formgrader/api/submitted_notebook/1/flag                     403      403     403     403       404        404       403      403
+PUT    courses/{course}/formgrader/api/grade/1                                       403      403     403     403       404        404       403      403
 GET    courses/{course}/announcements                                                302      403     403     403       200        200       403      403
 POST   courses/{course}/announcements                                                403      403     403     403       303        303       403      403  said
 POST   courses/{course}/announcements/{announcement}/take-down                       403      403     403     403       303        303       403      403
@@ -80,6 +87,15 @@ GET    courses/{course}/assignments/{assignment}                                
 GET    courses/{course}/assignments/{assignment}/plots/hand-ins.svg                  302      403     403     403       200        200       403      200
 GET    courses/{course}/assignments/{assignment}/plots/tasks.svg                     302      403     403     403       404        404       403      404
 GET    courses/{course}/assignments/{assignment}/plots/scores.svg                    302      403     403     403       200        200       403      200
+GET    courses/{course}/assignments/{assignment}/outcomes                            302      403     403     403       200        200       403      200
+GET    courses/{course}/assignments/{assignment}/progress                            302      403     403     403       200        200       403      403
+GET    courses/{course}/assignments/{assignment}/publish                             302      403     403     403       200        200       403      200
+POST   courses/{course}/assignments/{assignment}/publish                             403      403     403     403       303        303       403      403
+GET    courses/{course}/assignments/{assignment}/preview                             302      403     403     403       200        200       403      200
+POST   courses/{course}/assignments/{assignment}/preview                             403      403     403     403       303        303       403      403
+POST   courses/{course}/assignments/{assignment}/collect                             403      403     403     403       303        303       403      403
+POST   courses/{course}/assignments/{assignment}/grade                               403      403     403     403       303        303       403      403
+POST   courses/{course}/assignments/{assignment}/stop                                403      403     403     403       404        404       403      403
 POST   courses/{course}/assignments/{assignment}/take-back                           403      403     403     403       403        303       403      403
 POST   courses/{course}/assignments/{assignment}/release                             403      403     403     403       403        404       403      403
 GET    courses/{course}/source                                                       302      403     403     403       403        200       403      403

@@ -9,6 +9,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
@@ -17,6 +18,7 @@ import pytest
 from classroom_kit import NOW, course, enrol, put, zipped
 
 from courses.course import Assignment, Enrolment, Role
+from courses.grades import Grading
 from courses.store import audit, people
 from courses.store.courses import put_course
 
@@ -104,6 +106,7 @@ def test_grades_as_files(classroom: Classroom, ada: httpx.Client, slug: str) -> 
         "version_to_grade": "2",
         "versions": "2",
         "submission": first,
+        "passed": "yes",
     }
     (evil,) = [each for each in rows if "evil" in each["user"] and each["assignment"] == "lenses"]
     assert (evil["user"], evil["score"], evil["versions"]) == ("'=evil()", "", "0")
@@ -113,6 +116,30 @@ def test_grades_as_files(classroom: Classroom, ada: httpx.Client, slug: str) -> 
         assert program.get(f"api/courses/{slug}/grades").json() == as_json
     (ben_json,) = [each for each in as_json if (each["user"], each["versions"]) == ("ben", 2)]
     assert (ben_json["score"], ben_json["on_time"], ben_json["submission"]) == (7.0, True, first)
+
+
+def test_who_has_passed(
+    slug: str, ada: httpx.Client, ben: httpx.Client, classroom: Classroom
+) -> None:
+    """7 of 10 points, of an assignment that takes 60 %; then one that takes more."""
+    first, _ = hand_in(classroom, slug, 2)
+    grade(classroom, slug, first).raise_for_status()
+    count = re.compile(r'data-count="passed">(\d+)<')
+    page = ada.get(f"courses/{slug}").text
+    assert count.findall(page) == ["1"]
+    assert '<span class="tag good">passed</span>' in page
+    for address in (f"courses/{slug}", f"courses/{slug}/submissions/{first}/feedback"):
+        assert '<span class="tag good">passed</span>' in ben.get(address).text
+    lenses, *others = course(slug).assignments
+    harder = replace(lenses, grading=Grading(pass_percent=71.0))
+    put(classroom.store, course(slug, assignments=(harder, *others)))
+    assert count.findall(ada.get(f"courses/{slug}").text) == ["0"]
+    for client in (ada, ben):
+        assert '<span class="tag late">not passed</span>' in client.get(f"courses/{slug}").text
+    put(classroom.store, course(slug, assignments=(replace(lenses, grading=Grading()), *others)))
+    for client in (ada, ben):
+        page = client.get(f"courses/{slug}").text
+        assert "passed" not in page.partition("</main>")[0]
 
 
 def test_an_assignment_before_anything_came(ada: httpx.Client, slug: str) -> None:
@@ -288,7 +315,13 @@ def test_what_is_new(classroom: Classroom, ada: httpx.Client, slug: str) -> None
     assert 'data-count="handed_in">0</td>' in page.text
     (submission,) = hand_in(classroom, slug)
     news = ada.get(f"courses/{slug}/live", params={"seen": seen}).json()
-    assert news["counts"]["lenses"] == {"fetched": 1, "handed_in": 1, "late": 0, "graded": 0}
+    assert news["counts"]["lenses"] == {
+        "fetched": 1,
+        "handed_in": 1,
+        "late": 0,
+        "graded": 0,
+        "passed": 0,
+    }
     ((assignment, user, html),) = news["cells"]
     assert (assignment, user, news["anew"]) == ("lenses", "ben", True)  # it is released now
     assert html.startswith(

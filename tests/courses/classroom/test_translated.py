@@ -77,7 +77,7 @@ def room(
     # The dates are Babel's, and need no translation of ours.
     written = words._written
     monkeypatch.setattr(words, "_written", lambda *values: f"⟦{written(*values)}⟧")
-    monkeypatch.setattr(language, "_translations", lambda _code: Marked)
+    monkeypatch.setattr(language, "translations", lambda _folder, _code: Marked)
     with lit_classroom(tmp_path_factory.mktemp("marked")) as room:
         yield room
 

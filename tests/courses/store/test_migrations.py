@@ -41,6 +41,7 @@ CONTENT = {
     ("courses", "classes"): [],
     ("courses", "environment"): None,
     ("assignments", "late"): "refuse",
+    ("assignments", "grading"): {},
     ("enrolments", "role"): "student",
     ("submissions", "files"): [{"path": "a.ipynb", "bytes": 2, "sha256": "f" * 64}],
     ("submissions", "bytes"): 2,

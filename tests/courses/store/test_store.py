@@ -11,6 +11,7 @@ from classroom_kit import NOW, course, enrol, put
 from courses import receipts
 from courses.course import Assignment, Role
 from courses.errors import CatalogueError, NotFound
+from courses.grades import Grading, Limits
 from courses.store import Store, access, people, releases, submissions
 from courses.store.audit import changes
 from courses.store.courses import find_assignment, get_course
@@ -36,7 +37,8 @@ def test_a_course_comes_and_changes(store: Store) -> None:
     ]
     assert put(store, course()) == []
     lenses, _, prisms, lasers = course().assignments
-    new = Assignment("waves", "Waves")
+    grading = Grading(("numpy",), 1, Limits(seconds=5.0, memory_bytes=10**10), True, False, 62.5)
+    new = Assignment("waves", "Waves", grading=grading)
     changed = course(assignments=(new, replace(lenses, title="Glass"), lasers, prisms))
     assert put(store, changed, content="d") == [
         "assignment waves is new",
@@ -52,6 +54,20 @@ def test_a_course_comes_and_changes(store: Store) -> None:
         "assignment mirrors is back",
         "assignment waves is withdrawn; what was handed in is kept",
     ]
+
+
+def test_the_record_tells_what_a_course_says_of_grading(store: Store) -> None:
+    grading = Grading(limits=Limits(cell_seconds=5.0), pass_percent=40.0)
+    put(store, course(assignments=(replace(LENSES, grading=grading),)))
+    put(store, course(assignments=(replace(LENSES, grading=Grading()),)), content="d")
+    with store.reading() as session:
+        told = [(each.before, each.after) for each in changes(session, "optics")]
+    said = {"cell_seconds": 5.0, "pass_percent": 40.0}
+    ((_, first), (before, after)) = sorted(told, key=lambda each: bool(each[0]))
+    assert first is not None
+    assert before is not None
+    assert after is not None
+    assert [each["lenses"]["grading"] for each in (first, before, after)] == [said, said, {}]
 
 
 def test_submissions_outlive_their_assignment(store: Store) -> None:

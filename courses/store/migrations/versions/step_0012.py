@@ -1,5 +1,8 @@
 """Complaints that are about a task."""
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0012"
 down_revision = "0011"
 branch_labels = None
@@ -7,4 +10,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    with op.batch_alter_table("complaints") as complaints:
+        complaints.add_column(sa.Column("task", sa.String(300), nullable=False, server_default=""))
