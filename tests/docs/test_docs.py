@@ -11,6 +11,7 @@ from deployed import CHECKOUT
 from traitlets import HasTraits
 
 from courses.classroom.app import ClassroomApp
+from courses.classroom.grading_settings import Grading
 from courses.hub.accounts import AccountsAuthenticator
 from courses.hub.guests import Guests
 from spawners.hub import ClusterSpawner
@@ -25,7 +26,9 @@ def own_traits(cls: type[HasTraits]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("cls", [ClusterSpawner, ClassroomApp, AccountsAuthenticator, Guests])
+@pytest.mark.parametrize(
+    "cls", [ClusterSpawner, ClassroomApp, Grading, AccountsAuthenticator, Guests]
+)
 def test_every_setting_is_in_the_operators_page(cls: type[HasTraits]) -> None:
     page = (CHECKOUT / "docs" / "operators.md").read_text()
     names = own_traits(cls)
@@ -33,7 +36,9 @@ def test_every_setting_is_in_the_operators_page(cls: type[HasTraits]) -> None:
     assert [name for name in names if f"`{cls.__name__}.{name}`" not in page] == []
 
 
-@pytest.mark.parametrize("cls", [ClusterSpawner, ClassroomApp, AccountsAuthenticator, Guests])
+@pytest.mark.parametrize(
+    "cls", [ClusterSpawner, ClassroomApp, Grading, AccountsAuthenticator, Guests]
+)
 def test_every_setting_has_help_with_an_example(cls: type[HasTraits]) -> None:
     traits = cls.class_traits(config=True)
     without = [
