@@ -14,6 +14,7 @@ BIN := .venv/bin
 SESSION := .venv/session
 STOCK := .venv/stock
 NGSHARE := .venv/ngshare
+TORCH := .venv/torch
 UV := $(BIN)/uv
 # uv compiles bytecode only when told to; without it every session compiles all it imports.
 INSTALL := $(UV) pip install --quiet --compile-bytecode
@@ -58,10 +59,21 @@ bench-start: setup $(STAMPS)/dev $(STAMPS)/stock debian ## time a class's start,
 bench-exchange: setup $(STAMPS)/dev $(STAMPS)/ngshare ## let 200 students hand in, ours against nbgrader and ngshare
 	$(BIN)/python tests/bench/exchange.py
 
+.PHONY: bench-grade
+bench-grade: setup $(STAMPS)/dev ## grade 100 students' work, ours against nbgrader
+	-@$(MAKE) --no-print-directory $(STAMPS)/torch
+	$(BIN)/python tests/bench/grade.py
+
 KILLS ?= 100
 .PHONY: kill
 kill: setup $(STAMPS)/dev debian ## kill -9 classroom and database a hundred times while people hand in
-	LESESAL_KILLS=$(KILLS) $(BIN)/python -m pytest tests/killing -s
+	LESESAL_KILLS=$(KILLS) $(BIN)/python -m pytest tests/killing/test_killed.py -s
+
+SUBMISSIONS ?= 1000
+.PHONY: kill-grading
+kill-grading: setup $(STAMPS)/dev debian ## kill -9 engine, workers, slurmctld while a thousand are graded
+	LESESAL_SUBMISSIONS=$(SUBMISSIONS) LESESAL_KILLS=10000 \
+		$(BIN)/python -m pytest tests/killing/test_killed_grading.py -s
 
 .PHONY: fresh
 fresh: ## prove `make run` in an empty Debian (root; needs debootstrap; minutes)
@@ -156,6 +168,16 @@ $(STAMPS)/ngshare: $(STAMPS)/uv requirements/ngshare.txt
 	@echo "ngshare, which the benchmark of hand-ins compares with ..."
 	@$(UV) venv --quiet --allow-existing --relocatable --python $(PYTHON) $(NGSHARE)
 	@$(INSTALL) --python $(NGSHARE)/bin/python --require-hashes -r requirements/ngshare.txt
+	@touch $@
+
+$(STAMPS)/torch: $(STAMPS)/session requirements/torch.in
+	@echo "torch, for the benchmark of grading ..."
+	@$(UV) venv --quiet --allow-existing --relocatable --python $(PYTHON) $(TORCH)
+	@$(INSTALL) --python $(TORCH)/bin/python --require-hashes -r requirements/session.txt
+	@$(INSTALL) --python $(TORCH)/bin/python --no-deps --no-build-isolation \
+		--reinstall-package lesesal-notebook ./extensions
+	@$(BIN)/python -m pip --python $(TORCH)/bin/python install --quiet \
+		--disable-pip-version-check -r requirements/torch.in
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/hub requirements/dev.txt

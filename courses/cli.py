@@ -125,7 +125,7 @@ def sync_course(
 ) -> None:
     """Say what would change, and bring a course in or up to date. Submissions are never touched."""
     from courses import git
-    from courses.grading.sync import compare, sync
+    from courses.coursedir.sync import compare, sync
     from courses.machine.home import prepare
     from courses.store import Store
 

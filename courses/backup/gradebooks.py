@@ -18,9 +18,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from courses.backup import manifest as manifests
+from courses.coursedir.folder import gradebooks
+from courses.coursedir.generate import GRADEBOOK
 from courses.errors import BackupDamaged
-from courses.grading.coursedir import gradebooks
-from courses.grading.generate import GRADEBOOK
 from courses.store import BlobStore
 from courses.store.blobs import sync_folder
 

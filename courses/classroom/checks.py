@@ -18,9 +18,9 @@ from logging import Logger
 from typing import ParamSpec, TypeVar
 
 from courses.classroom.grading_settings import Grading, argv_of, environment_of
+from courses.coursedir import visible
 from courses.errors import CourseError
 from courses.grades import Outcome, Reason, State
-from courses.grading import visible
 from courses.grading.report import graded_of
 from courses.store import Store, checks
 from courses.store.audit import now

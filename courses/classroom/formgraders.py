@@ -21,8 +21,8 @@ from tornado.simple_httpclient import (
     SimpleAsyncHTTPClient,
 )
 
+from courses.coursedir.child import environment
 from courses.errors import Unavailable
-from courses.grading.child import environment
 from courses.language import gettext as _
 
 _START_SECONDS = 60.0

@@ -22,10 +22,10 @@ from logging import Logger
 from typing import Any, ParamSpec, TypeVar
 
 from courses.classroom.grading_settings import Grading, argv_of, environment_of
+from courses.coursedir.collect import collected
+from courses.coursedir.folder import folder_of
 from courses.errors import CourseError
 from courses.grades import Outcome, Progress, State
-from courses.grading.collect import collected
-from courses.grading.coursedir import folder_of
 from courses.grading.report import graded_of
 from courses.store import Store, submissions
 from courses.store import grading as grading_rows

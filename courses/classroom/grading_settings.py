@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from traitlets import Integer, Unicode
 from traitlets.config import Configurable
 
-from courses.grading import child
+from courses.coursedir import child
 from courses.store import Store
 from courses.store.database import URL_VARIABLE
 
@@ -110,7 +110,7 @@ def argv_of(
     home = store.blobs.root.parent
     environments = settings.environments or os.environ.get("LESESAL_ENVIRONMENTS")
     return [
-        *(sys.executable, "-m", "courses.grading.work", kind, slug, name),
+        *(sys.executable, "-m", "courses.coursedir.work", kind, slug, name),
         *("--home", str(home), "--parent", str(os.getpid())),
         *("--environments", str(environments or home / "environments")),
         *options,

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 from courses import words
 from courses.classroom.desks.grading import Board, Entry
+from courses.coursedir.publish import Planned
+from courses.coursedir.scores import Scored
 from courses.grades import Progress, State
-from courses.grading.publish import Planned
-from courses.grading.scores import Scored
 from courses.grading.words import sentence
 from courses.language import gettext as _
 from courses.language import ngettext

@@ -15,8 +15,8 @@ import jinja2
 from nbgrader.api import Gradebook, MissingEntry
 from tornado.web import HTTPError, RequestHandler
 
+from courses.coursedir.generate import GRADEBOOK
 from courses.formgrader import ASSIGNMENT, BASE, NONCE, STATIC, STUDENT, XSRF
-from courses.grading.generate import GRADEBOOK
 
 TEMPLATES = Path(__file__).parent / "templates"
 _LOG = logging.getLogger("formgrader")

@@ -10,8 +10,8 @@ from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from tornado.web import HTTPError
 from traitlets.config import Config
 
+from courses.coursedir.harmless import HarmlessHTML, Reduce, cells_of
 from courses.formgrader.base import TEMPLATES, Handler
-from courses.grading.harmless import HarmlessHTML, Reduce, cells_of
 
 _MOST_BYTES = 50_000_000
 

@@ -1,1 +1,1 @@
-"""nbgrader, in processes of its own."""
+"""Grading with nbgrader: what is handed in is sanitized, executed elsewhere, recorded."""

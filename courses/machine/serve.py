@@ -60,7 +60,7 @@ def prepare(home: Path, port: int, config: Path, say: Callable[[str], object]) -
 
 def _bring_in_demo(store: Store, say: Callable[[str], object]) -> tuple[str, ...]:
     from courses.catalogue.folder import digest
-    from courses.grading.sync import sync
+    from courses.coursedir.sync import sync
     from courses.store.courses import content_digest
 
     with store.reading() as session:

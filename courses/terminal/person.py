@@ -29,7 +29,7 @@ def forget(
     ),
 ) -> None:
     """Remove what can go of a person, in all courses; say what stays, and why."""
-    from courses.grading import collect as gradebooks
+    from courses.coursedir import collect as gradebooks
     from courses.store import Store, persons
     from courses.store.audit import now
 

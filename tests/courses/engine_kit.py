@@ -11,7 +11,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from courses.course import Assignment, Course
-from courses.grading.generate import generate
+from courses.coursedir.generate import generate
 
 NAME = "answers"
 EARLY, LATE = "2026-11-20 12:00:00 UTC", "2026-11-21 12:00:00 UTC"

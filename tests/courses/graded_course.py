@@ -13,7 +13,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from courses.course import Assignment, Course
-from courses.grading.generate import generate
+from courses.coursedir.generate import generate
 
 TESTS = """assert squares(2) == [1, 4]
 ### BEGIN HIDDEN TESTS

@@ -16,7 +16,7 @@ import pytest
 from hostile import assignment, outer
 
 from courses.course import Assignment, Course
-from courses.grading.generate import generate
+from courses.coursedir.generate import generate
 
 HONEST = [f"honest{number:02}" for number in range(1, 7)]
 KINDS = assignment.kinds()

@@ -9,9 +9,9 @@ from typing import Any
 from courses.classroom.desks.base import Desk
 from courses.complaints import Complaint
 from courses.course import Caller, Course
+from courses.coursedir.folder import folder_of
+from courses.coursedir.generate import GRADEBOOK
 from courses.errors import NotFound
-from courses.grading.coursedir import folder_of
-from courses.grading.generate import GRADEBOOK
 from courses.language import gettext as _
 from courses.store import access, complaints
 from courses.store import courses as course_rows

@@ -8,11 +8,11 @@ from datetime import datetime
 
 from courses.classroom.desks.base import Desk
 from courses.course import Assignment, Caller, Course
+from courses.coursedir.folder import folder_of, trial_of
+from courses.coursedir.publish import Planned, plan
+from courses.coursedir.scores import Scored, scores
 from courses.errors import NotFound, Refused
 from courses.grades import Progress, State
-from courses.grading.coursedir import folder_of, trial_of
-from courses.grading.publish import Planned, plan
-from courses.grading.scores import Scored, scores
 from courses.language import gettext as _
 from courses.store import access, checks, grading, submissions
 from courses.store import courses as course_rows

@@ -9,8 +9,8 @@ from pathlib import Path
 from courses import catalogue, git
 from courses.classroom.desks.base import Desk
 from courses.course import Caller, Course
+from courses.coursedir.sync import Comparison, compare, sync
 from courses.errors import NotFound
-from courses.grading.sync import Comparison, compare, sync
 from courses.language import gettext as _
 from courses.store import access
 from courses.store import courses as course_rows

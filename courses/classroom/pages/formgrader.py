@@ -19,7 +19,7 @@ from courses.classroom.pages.base import PersonalPage
 from courses.classroom.pages.complaints import complaint
 
 # What a student handed in is on these pages: nothing of it runs or loads, whatever the cleaning
-# (courses.grading.harmless) may have missed. The pages send no form, and no other page frames them.
+# (courses.coursedir.harmless) may have missed. The pages send no form, and none other frames them.
 _POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; "
     "img-src data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "

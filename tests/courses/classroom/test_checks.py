@@ -23,10 +23,10 @@ from courses.classroom.desks.grading import GradingDesk
 from courses.classroom.desks.handins import HandIns
 from courses.classroom.grading_settings import Grading
 from courses.course import Caller
+from courses.coursedir.sync import sync
 from courses.errors import NotAllowed
 from courses.grades import Grading as Wanted
 from courses.grades import Reason, State
-from courses.grading.sync import sync
 from courses.store import Store, audit, checks, releases, submissions
 from courses.store.checks import Batch, Check
 

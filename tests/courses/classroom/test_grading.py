@@ -18,9 +18,9 @@ from classroom_kit import NOW, course, enrol, put, unzipped, zipped
 from grading_kit import answered, author
 from nbgrader.api import Gradebook
 
+from courses.coursedir.folder import folder_of
+from courses.coursedir.sync import sync
 from courses.grades import Outcome, Reason, State
-from courses.grading.coursedir import folder_of
-from courses.grading.sync import sync
 from courses.store import audit, grading, submissions
 from courses.store.grading import Kind, Stage
 

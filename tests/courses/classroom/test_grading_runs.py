@@ -22,9 +22,9 @@ from courses.classroom.desks.handins import HandIns
 from courses.classroom.grading import GradingRuns
 from courses.classroom.grading_settings import Grading
 from courses.course import Caller
+from courses.coursedir.folder import folder_of
 from courses.errors import Refused
 from courses.grades import Outcome, Reason, State
-from courses.grading.coursedir import folder_of
 from courses.store import Store, audit, grading, releases
 from courses.store.grading import Kind, Run, Stage
 
@@ -287,7 +287,7 @@ def test_what_the_engine_is_asked_for() -> None:
 
 
 def test_it_does_not_outlive_who_started_it(tmp_path: Path) -> None:
-    argv = [sys.executable, "-m", "courses.grading.work", "grade", "optics", "lenses"]
+    argv = [sys.executable, "-m", "courses.coursedir.work", "grade", "optics", "lenses"]
     argv += ["--home", str(tmp_path / "none"), "--environments", str(tmp_path)]
     argv += ["--parent", str(os.getpid() + 1)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)

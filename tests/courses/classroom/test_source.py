@@ -11,7 +11,7 @@ import httpx
 import pytest
 from classroom_kit import enrol, zipped
 
-from courses.grading.sync import sync
+from courses.coursedir.sync import sync
 from courses.store.courses import get_course
 
 if TYPE_CHECKING:

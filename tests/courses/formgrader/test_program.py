@@ -15,8 +15,8 @@ import pytest
 from courses import formgrader
 from courses.classroom import formgraders
 from courses.classroom.formgraders import Formgraders
+from courses.coursedir.child import environment
 from courses.errors import Unavailable
-from courses.grading.child import environment
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,8 @@ from typing import NoReturn
 import pytest
 
 from courses.course import Course, Role
+from courses.coursedir import sync
 from courses.errors import SetupError
-from courses.grading import sync
 from courses.machine import serve
 from courses.machine.ports import Ports
 from courses.store import Store, access, releases

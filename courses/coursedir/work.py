@@ -1,6 +1,6 @@
 """A run of grading for the classroom, in a process of its own.
 
-``python -m courses.grading.work KIND COURSE ASSIGNMENT … -- OPTIONS``. It ends with the
+``python -m courses.coursedir.work KIND COURSE ASSIGNMENT … -- OPTIONS``. It ends with the
 process that started it, and tells what it does as `courses.grading.report` has it. To grade, it
 collects, and then becomes ``lesesal grade``.
 """
@@ -19,13 +19,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from courses.course import MB
+from courses.coursedir import child, visible
+from courses.coursedir.collect import Collected, collect
+from courses.coursedir.folder import NOTES, copy_for_trial, prepare
+from courses.coursedir.publish import publish
 from courses.environments.shelf import Shelf
 from courses.errors import CourseError, GradeError
 from courses.grades import Grading, Progress, State
-from courses.grading import child, visible
-from courses.grading.collect import Collected, collect
-from courses.grading.coursedir import NOTES, copy_for_trial, prepare
-from courses.grading.publish import publish
 from courses.grading.report import progress_json
 from courses.language import gettext as _
 from courses.store import Store
@@ -148,7 +148,7 @@ def _say(event: object) -> None:
 
 
 def _main(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m courses.grading.work")
+    parser = argparse.ArgumentParser(prog="python -m courses.coursedir.work")
     parser.add_argument("kind", choices=("collect", "grade", "publish", "preview", "check"))
     parser.add_argument("course")
     parser.add_argument("assignment")

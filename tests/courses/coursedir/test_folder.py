@@ -18,11 +18,11 @@ from nbgrader.api import Gradebook
 
 from courses.classroom.desks.handins import HandIns
 from courses.course import Caller
-from courses.grading import collect as collecting
-from courses.grading.collect import collect, collected
-from courses.grading.coursedir import _renames, prepare
-from courses.grading.scores import due_of, scores
-from courses.grading.sync import sync
+from courses.coursedir import collect as collecting
+from courses.coursedir.collect import collect, collected
+from courses.coursedir.folder import _renames, prepare
+from courses.coursedir.scores import due_of, scores
+from courses.coursedir.sync import sync
 from courses.store import Store, persons, releases, submissions
 
 TOML = """slug = "ps"

@@ -1,6 +1,6 @@
 """Feedback: nbgrader's pages of graded notebooks, in which nothing of a student's can act.
 
-nbgrader changes the working directory: it runs in a child, ``python -m courses.grading.feedback
+nbgrader changes the working directory: it runs in a child, ``python -m courses.coursedir.feedback
 FOLDER``, one for all students, with what to do on its standard input, both JSON.
 """
 
@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from courses.coursedir import child
+from courses.coursedir.generate import GRADEBOOK
 from courses.errors import GradeError
-from courses.grading import child
-from courses.grading.generate import GRADEBOOK
 
 
 def generate_feedback(
@@ -35,7 +35,7 @@ def generate_feedback(
         "students": sorted(students),
         "hidden_tests": hidden_tests,
     }
-    made = child.ask("courses.grading.feedback", directory.resolve(), wanted, GradeError)
+    made = child.ask("courses.coursedir.feedback", directory.resolve(), wanted, GradeError)
     return {student: directory / "feedback" / student / assignment for student in made}
 
 
@@ -46,7 +46,7 @@ def _converter() -> Any:
     from nbgrader.preprocessors import GetGrades
     from traitlets import default
 
-    from courses.grading.harmless import HarmlessHTML, Reduce, cells_of
+    from courses.coursedir.harmless import HarmlessHTML, Reduce, cells_of
 
     class Feedback(GenerateFeedback):
         """With our exporter, and of a student's files only the time of the submission."""

@@ -21,7 +21,7 @@ from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from traitlets import Bool
 
-from courses.grading.cleaning import (
+from courses.coursedir.cleaning import (
     MOST_HTML,
     MOST_PICTURE,
     Budget,
@@ -196,7 +196,7 @@ class HarmlessHTML(HTMLExporter):
         super().__init__(**options)
         own: Any = self
         own.filters = {"markdown2html": _markdown2html, **own.filters}
-        own.extra_loaders = [PackageLoader("courses.grading"), *own.extra_loaders]
+        own.extra_loaders = [PackageLoader("courses.coursedir"), *own.extra_loaders]
 
 
 @pass_context

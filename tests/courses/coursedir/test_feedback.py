@@ -8,7 +8,7 @@ import graded_course
 import pytest
 from bs4 import BeautifulSoup
 
-from courses.grading.feedback import generate_feedback
+from courses.coursedir.feedback import generate_feedback
 
 ACT = '<script>act()</script><img src=x onerror="act()"><a href="/hub/logout">out</a>'
 FAILED = [

@@ -13,9 +13,9 @@ import pytest
 
 from courses import archives
 from courses.archives import Limits
+from courses.coursedir.generate import explain
+from courses.coursedir.sync import compare, sync
 from courses.errors import GenerateError, Outdated
-from courses.grading.generate import explain
-from courses.grading.sync import compare, sync
 from courses.store import Store, releases
 from courses.store.courses import Source, find_course, source_of
 

@@ -1,7 +1,7 @@
 """The student versions of a course's assignments, made by nbgrader.
 
 nbgrader changes the working directory and the environment of its process, and imports for seconds:
-it runs in a child, ``python -m courses.grading.generate FOLDER``, one for all assignments. The
+it runs in a child, ``python -m courses.coursedir.generate FOLDER``, one for all assignments. The
 child reads what to do on its standard input and answers on its standard output, both JSON.
 """
 
@@ -17,8 +17,8 @@ from pathlib import Path
 
 from courses.catalogue.folder import IGNORED
 from courses.course import Course
+from courses.coursedir import child
 from courses.errors import GenerateError
-from courses.grading import child
 
 GRADEBOOK = "gradebook.db"
 _NOTEBOOK = re.compile(r"Converting notebook (.+)")
@@ -56,7 +56,7 @@ def _child(course: Course, target: Path) -> list[str]:
             for each in course.assignments
         ],
     }
-    return list(child.ask("courses.grading.generate", target, wanted, GenerateError))
+    return list(child.ask("courses.coursedir.generate", target, wanted, GenerateError))
 
 
 def explain(assignment: str, log: str, error: str) -> str:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from courses.grading.generate import GRADEBOOK
+from courses.coursedir.generate import GRADEBOOK
 from courses.submissions import TaskPoints
 
 _GRADES = """

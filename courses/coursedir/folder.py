@@ -17,9 +17,9 @@ from typing import Any
 
 from courses import archives
 from courses.archives import Limits
+from courses.coursedir import renew
+from courses.coursedir.generate import GRADEBOOK
 from courses.errors import GradeError
-from courses.grading import renew
-from courses.grading.generate import GRADEBOOK
 from courses.language import gettext as _
 from courses.store import Store
 from courses.store import courses as course_rows

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from courses import archives
-from courses.grading.coursedir import folder_of
-from courses.grading.feedback import generate_feedback
-from courses.grading.scores import Scored, scores
+from courses.coursedir.feedback import generate_feedback
+from courses.coursedir.folder import folder_of
+from courses.coursedir.scores import Scored, scores
 from courses.store import Store, submissions
 from courses.store import courses as course_rows
 from courses.store.audit import now

@@ -11,8 +11,8 @@ from courses import archives, catalogue, git
 from courses.archives import Limits
 from courses.catalogue import folder as course_folder
 from courses.course import Course
+from courses.coursedir.generate import generate
 from courses.errors import Outdated
-from courses.grading.generate import generate
 from courses.language import gettext as _
 from courses.store import Blob, Store, releases
 from courses.store.audit import now

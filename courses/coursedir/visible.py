@@ -18,10 +18,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from courses import archives
-from courses.grading.collect import take
-from courses.grading.coursedir import OURS, folder_of, locked
-from courses.grading.generate import GRADEBOOK, generate
-from courses.grading.scores import scores
+from courses.coursedir.collect import take
+from courses.coursedir.folder import OURS, folder_of, locked
+from courses.coursedir.generate import GRADEBOOK, generate
+from courses.coursedir.scores import scores
 from courses.store import Store, submissions
 from courses.store import courses as course_rows
 

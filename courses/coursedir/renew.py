@@ -1,11 +1,11 @@
 """A gradebook is brought up to date with its course, and keeps all grades.
 
 nbgrader refuses to add or remove cells of a notebook that has submissions. Here a course that came
-in anew brings a gradebook of its own, without people (`courses.grading.generate`); the cells in it
+in anew brings a gradebook of its own, without people (`courses.coursedir.generate`); its cells
 become the kept gradebook's. What is in both keeps its scores and comments, what is new waits to be
 graded, what is gone takes its scores along.
 
-A process of its own, ``python -m courses.grading.renew FOLDER``: what to do on its standard input
+A process of its own, ``python -m courses.coursedir.renew FOLDER``: what to do on its standard input
 (`Wanted`), both JSON. It can be killed and run again.
 """
 
@@ -17,9 +17,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypedDict
 
+from courses.coursedir import child
+from courses.coursedir.generate import GRADEBOOK
 from courses.errors import GradeError
-from courses.grading import child
-from courses.grading.generate import GRADEBOOK
 
 
 class Wanted(TypedDict, total=False):
@@ -40,7 +40,7 @@ class Wanted(TypedDict, total=False):
 
 def change(folder: Path, wanted: Wanted) -> None:
     """Change the gradebook of a course directory. Raises `GradeError`."""
-    child.ask("courses.grading.renew", folder, wanted, GradeError)
+    child.ask("courses.coursedir.renew", folder, wanted, GradeError)
 
 
 def _main(folder: Path, wanted: Wanted) -> None:

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from courses.course import Assignment
+from courses.coursedir import renew
+from courses.coursedir.folder import NOTES, folder_of, gradebooks, locked, write
+from courses.coursedir.scores import due_of
 from courses.deadlines import Lateness, lateness
-from courses.grading import renew
-from courses.grading.coursedir import NOTES, folder_of, gradebooks, locked, write
-from courses.grading.scores import due_of
 from courses.store import Store, deadlines, submissions
 from courses.store import courses as course_rows
 from courses.store.blobs import no_space
@@ -44,7 +44,7 @@ def collect(store: Store, slug: str, name: str, folder: Path | None = None) -> C
     """Bring ``submitted/`` of an assignment, and what late work costs, in line with the store.
 
     Each person's version to grade, where it is not there already. The course directory must be
-    there (`courses.grading.coursedir.prepare`). Raises `NotFound` and `NoSpace`.
+    there (`courses.coursedir.folder.prepare`). Raises `NotFound` and `NoSpace`.
 
     Args:
         folder: another course directory than the course's own, for a trial.

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from courses.grading import cleaning
-from courses.grading.cleaning import Budget, clean, markdown
-from courses.grading.harmless import Reduce
+from courses.coursedir import cleaning
+from courses.coursedir.cleaning import Budget, clean, markdown
+from courses.coursedir.harmless import Reduce
 
 PNG = f"data:image/png;base64,{graded_course.PIXEL}"
 
