@@ -114,6 +114,11 @@ class Limits:
     file_bytes: int = 500_000_000
     output_bytes: int = 5_000_000
 
+    @property
+    def room(self) -> int:
+        """The bytes that its files may take: they are in memory, which has to do for more."""
+        return min(self.scratch_bytes, self.memory_bytes // 2)
+
 
 @dataclass(frozen=True)
 class Grading:

@@ -6,6 +6,7 @@ submitted/, autograded/, feedback/ and gradebook.db. What is ours beside it is i
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import shutil
@@ -38,6 +39,16 @@ def folder_of(store: Store, slug: str) -> Path:
     return gradebooks(store.blobs.root.parent) / slug
 
 
+def unpack(store: Store, directory: str, target: Path) -> None:
+    """Unpack a course directory as it was stored. Raises `GradeError` unless it is there whole."""
+    with contextlib.suppress(FileNotFoundError):
+        archives.extract(store.blobs.path(directory), target, OURS)
+        if (target / GRADEBOOK).is_file() and (target / "source").is_dir():
+            return
+    shutil.rmtree(target, ignore_errors=True)
+    raise GradeError(_("The course's files are not here any more. Bring in the course again."))
+
+
 def gradebooks(home: Path) -> Path:
     """The course directories of a state folder."""
     return home / "gradebooks"
@@ -64,12 +75,7 @@ def prepare(store: Store, slug: str, folder: Path | None = None) -> Path:
             return folder
         scratch = folder.with_name(f".{folder.name.lstrip('.')}.new")
         shutil.rmtree(scratch, ignore_errors=True)
-        try:
-            archives.extract(store.blobs.path(directory), scratch, OURS)
-        except FileNotFoundError as error:
-            raise GradeError(
-                _("The course's files are not here any more. Bring in the course again.")
-            ) from error
+        unpack(store, directory, scratch)
         if not folder.exists():
             _note(scratch, directory, names)
             scratch.rename(folder)

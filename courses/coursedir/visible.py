@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from courses import archives
 from courses.coursedir.collect import take
-from courses.coursedir.folder import OURS, folder_of, locked
+from courses.coursedir.folder import folder_of, locked, unpack
 from courses.coursedir.generate import GRADEBOOK, generate
 from courses.coursedir.scores import scores
 from courses.store import Store, submissions
@@ -73,7 +72,7 @@ def prepare(store: Store, slug: str, name: str, ids: Sequence[str]) -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             scratch = folder.with_name(f"{folder.name}.new")
             shutil.rmtree(scratch, ignore_errors=True)
-            archives.extract(store.blobs.path(directory), scratch, OURS)
+            unpack(store, directory, scratch)
             shutil.rmtree(scratch / "source")
             (scratch / "release").rename(scratch / "source")
             generate(course, scratch, folder)

@@ -25,6 +25,7 @@ MAX_FILES = 10_000
 MAX_DEPTH = 20
 MAX_NOTEBOOK = 50_000_000
 _CHUNK = 1 << 20
+_PAGE = 4096
 _MAX_TIMESTAMP = 200
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -73,7 +74,8 @@ def look(folder: Path, ignored: Sequence[str], max_bytes: int) -> Handed:
         except BadArchive as error:
             shown = path.encode("utf-8", "backslashreplace").decode("utf-8")
             raise RefusedError(Reason("name", {"file": shown})) from error
-        total += about.st_size
+        # What it takes where it will lie, in whole pages.
+        total += -(-about.st_size // _PAGE) * _PAGE
         if total > max_bytes or len(files) >= MAX_FILES:
             raise RefusedError(Reason("size", {"file": path, "bytes": total}))
         files[path] = about.st_size

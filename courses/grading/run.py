@@ -71,7 +71,7 @@ class Run:
             self._stock,
             students=students,
             force=force,
-            max_bytes=self._folder.limits.scratch_bytes,
+            max_bytes=self._folder.limits.room,
             begun=again | self._folder.begun.keys(),
         )
         self._follow(planned)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from places import spec
 
 from spawners import hub as hub_package
-from spawners.errors import LaunchError, Refused
+from spawners.errors import Refused
 from spawners.hub import wish
 from spawners.hub.form import RANK, Choice
 from spawners.hub.rendering import render
@@ -251,7 +251,7 @@ MARK = "xMARKx"
 
 def pages(text: str) -> Iterator[str]:
     """Every template, with this text wherever it shows one."""
-    yield render("failure.html", error=LaunchError(text, text))
+    yield render("failure.html", sentence=text, detail=text)
     yield render("refused.html", sentence=text)
     limits = Limits(1, 64, {text: 1}, shards=2)
     choices = [

@@ -56,7 +56,7 @@ def test_cells(store: Store) -> None:
             None,
             (
                 Version(first, NOW + timedelta(hours=1), True, True),
-                Version(second, NOW + timedelta(hours=2), True, False, NOW, 2.5, 5.0, TASKS),
+                Version(second, NOW + timedelta(hours=2), True, False, NOW, 2.5, 5.0, TASKS, False),
             ),
         ),
     }

@@ -112,7 +112,8 @@ attempts = {
     "init's files": lambda: os.listdir("/proc/1/fd"), "kcore": lambda: open("/proc/kcore", "rb"),
 }
 for folder in {*sys.path, sys.prefix, "/", "/usr/bin", "/etc", "/dev", "/home", "/work"}:
-    if os.path.isdir(folder):
+    # Above what is shown below /tmp, folders of the sandbox's own are made.
+    if os.path.isdir(folder) and not folder.startswith("/tmp/"):
         attempts[f"write {folder}"] = lambda folder=folder: write(f"{folder}/sitecustomize.py")
 for name, attempt in attempts.items():
     try:
