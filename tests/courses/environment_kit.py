@@ -42,7 +42,7 @@ packages = ["lesesal_notebook"]
 # hatchling, but it stands still while a file is there.
 BACKEND = """import os, pathlib, time
 from hatchling.build import *
-gate = pathlib.Path(os.environ.get("LESESAL_TEST_GATE", "/nonexistent"))
+gate = pathlib.Path(os.environ.get("LESESAL_TEST_GATE", "/dev/null/no-gate"))
 if gate.exists():
     gate.with_suffix(".reached").touch()
 until = time.monotonic() + 60
