@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ _MAGIC = {
 # Parsers of HTML and Markdown take time that grows with the square of what is nested. In seconds of
 # the processor: for a text, and for all texts of a notebook together.
 _TEXT_SECONDS, _NOTEBOOK_SECONDS = 2.0, 10.0
+_AGAIN = 0.05
 _DEEPEST = 100
 _TAG = re.compile(r"<(/?)([a-z0-9]+)[^>]*>")
 _VOID = frozenset(("br", "hr", "img"))
@@ -70,13 +71,16 @@ class Budget:
         interruptible = threading.current_thread() is threading.main_thread()
         if interruptible:
             before = signal.signal(signal.SIGVTALRM, _interrupt)
-            signal.setitimer(signal.ITIMER_VIRTUAL, min(self._left, _TEXT_SECONDS))
+            # Again and again: in a finaliser, what is raised is lost.
+            signal.setitimer(signal.ITIMER_VIRTUAL, min(self._left, _TEXT_SECONDS), _AGAIN)
         try:
             yield
         finally:
-            if interruptible:
-                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-                signal.signal(signal.SIGVTALRM, before)
+            while interruptible:
+                with suppress(_TooLong):
+                    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+                    signal.signal(signal.SIGVTALRM, before)
+                    interruptible = False
             self._left -= time.process_time() - began
 
 

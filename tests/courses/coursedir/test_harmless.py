@@ -63,6 +63,21 @@ def test_what_takes_too_long_is_shown_as_text(monkeypatch: pytest.MonkeyPatch) -
     assert time.process_time() - began < 5
 
 
+def test_an_interrupt_that_is_lost_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is raised while the interpreter runs a finaliser reaches nobody."""
+    interrupt, lost = cleaning._interrupt, []
+
+    def lose_the_first(*_: object) -> None:
+        lost.append(1)
+        if len(lost) > 1:
+            interrupt()
+
+    monkeypatch.setattr(cleaning, "_TEXT_SECONDS", 0.1)
+    monkeypatch.setattr(cleaning, "_interrupt", lose_the_first)
+    assert clean("<b>" * 100_000).startswith("<pre>&lt;b&gt;")
+    assert len(lost) > 1
+
+
 ALPHABET = ["<", ">", "/", "'", '"', "=", " ", "!--", "-->", "script", "img", "src", "onerror"]
 ALPHABET += [
     "svg",
