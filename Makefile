@@ -75,6 +75,11 @@ kill-grading: setup $(STAMPS)/dev debian ## kill -9 engine, workers, slurmctld w
 	LESESAL_SUBMISSIONS=$(SUBMISSIONS) LESESAL_KILLS=10000 \
 		$(BIN)/python -m pytest tests/killing/test_killed_grading.py -s
 
+CLASS ?= 200
+.PHONY: equality
+equality: setup $(STAMPS)/dev ## compare the gradebook of a class with the one that nbgrader writes
+	LESESAL_CLASS=$(CLASS) $(BIN)/python -m pytest tests/courses/grading/test_equality.py -m slow
+
 .PHONY: fresh
 fresh: ## prove `make run` in an empty Debian (root; needs debootstrap; minutes)
 	@TARGET=$(TARGET) tests/fresh-machine
