@@ -109,12 +109,46 @@ def held(session: Session, user: str) -> dict[str, list[dict[str, Any]]]:
         .join(MemberRow, MemberRow.group_id == GroupRow.id)
         .where(MemberRow.user == user)
     )
+    tests = session.execute(
+        of_assignments.add_columns(
+            CheckRow.submission_id, CheckRow.at, CheckRow.state, CheckRow.tests
+        )
+        .join(SubmissionRow, SubmissionRow.assignment_id == AssignmentRow.id)
+        .join(CheckRow, CheckRow.submission_id == SubmissionRow.id)
+        .where(SubmissionRow.user == user)
+    )
     return {
         "enrolments": _rows(enrolments, "course", "role", "since"),
         "fetches": _rows(fetches, "course", "assignment", "fetched"),
         "extensions": _rows(extensions, "course", "assignment", "due", "reason"),
         "groups": _rows(groups, "course", "group"),
+        "gradings": _gradings(session, user),
+        "visible_tests": _rows(tests, "course", "assignment", "submission", "at", "state", "tests"),
     }
+
+
+def _gradings(session: Session, user: str) -> list[dict[str, Any]]:
+    """That something was assessed, and what came of it once staff has published that."""
+    found = session.execute(
+        select(CourseRow.slug, AssignmentRow.name, OutcomeRow, FeedbackRow.released)
+        .join(AssignmentRow, AssignmentRow.course_id == CourseRow.id)
+        .join(OutcomeRow, OutcomeRow.assignment_id == AssignmentRow.id)
+        .outerjoin(FeedbackRow, FeedbackRow.submission_id == OutcomeRow.submission_id)
+        .where(OutcomeRow.user == user)
+        .order_by(CourseRow.slug, AssignmentRow.name)
+    )
+    rows = []
+    for course, assignment, outcome, published in found:
+        row: dict[str, Any] = {"course": course, "assignment": assignment}
+        row["submission"] = outcome.submission_id
+        # Graded again since, it is another assessment, which is not published yet.
+        out = published if published and published >= outcome.at else None
+        row |= {"at": outcome.at, "published": out}
+        if out:
+            row |= {"state": outcome.state, "reason": outcome.reason, "evidence": outcome.evidence}
+            row |= {"score": outcome.score, "max_score": outcome.max_score}
+        rows.append(row)
+    return rows
 
 
 def courses_with_work(session: Session, user: str) -> list[str]:

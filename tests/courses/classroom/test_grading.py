@@ -22,7 +22,9 @@ from courses.coursedir.folder import folder_of
 from courses.coursedir.sync import sync
 from courses.grades import Outcome, Reason, State
 from courses.store import audit, grading, submissions
+from courses.store.audit import now
 from courses.store.grading import Kind, Stage
+from courses.submissions import Feedback
 
 if TYPE_CHECKING:
     from conftest import Classroom
@@ -160,7 +162,9 @@ def test_outcomes_in_words(classroom: Classroom, ada: httpx.Client, slug: str) -
     assert (found["run"]["state"], found["run"]["done"]) == ("done", 2)
 
 
-def test_a_student_sees_nothing_of_it(classroom: Classroom, ada: httpx.Client, slug: str) -> None:
+def test_a_student_sees_nothing_of_it(
+    classroom: Classroom, ada: httpx.Client, slug: str, tmp_path: Path
+) -> None:
     ben = hand_in(classroom, slug, "ben", lenses="1")
     record(classroom, slug, {"ben": (ben, 7.5, False)})
     keep(classroom, slug, (ben, Outcome("ben", State.SUSPECT, Reason("forged"), 7.5, 10.0)))
@@ -171,6 +175,17 @@ def test_a_student_sees_nothing_of_it(classroom: Classroom, ada: httpx.Client, s
     for word in ("7.5", "suspect", "forged", "graded"):
         # Other tests' courses are called graded-1 and so on.
         assert word not in re.sub(r"graded_version|is graded|graded-\d+", "", seen)
+    (held,) = [each for each in json.loads(about)["gradings"] if each["course"] == slug]
+    assert (held["submission"], held["published"], "score" in held) == (ben, None, False)
+    (tmp_path / "feedback.zip").write_bytes(ARCHIVE)
+    kept = classroom.store.blobs.keep_file(tmp_path / "feedback.zip")
+    with classroom.store.writing() as session:
+        given = Feedback(now(), kept.sha256, 7.5, 10.0)
+        submissions.put_feedback(session, slug, ben, given, actor="ada")
+    with classroom.browser("ben") as browser:
+        about = unzipped(browser.get("me/data.zip").content)["about.json"].decode()
+    (held,) = [each for each in json.loads(about)["gradings"] if each["course"] == slug]
+    assert (held["state"], held["score"]) == ("suspect", 7.5)
 
 
 def test_publishing_says_first_what_it_would_do(

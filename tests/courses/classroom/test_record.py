@@ -206,6 +206,8 @@ def test_people_take_away_all_that_is_held_on_them(clients: Clients, world: Worl
         "fetches": 0,
         "extensions": 1,
         "groups": 1,
+        "gradings": 0,
+        "visible_tests": 0,
         "complaints": 1,
     }
     assert {"enrol", "submit", "feedback", "complain"} <= {
