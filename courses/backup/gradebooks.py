@@ -10,15 +10,13 @@ import gzip
 import json
 import os
 import shutil
-import sqlite3
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from courses.backup import manifest as manifests
-from courses.coursedir.folder import gradebooks
+from courses.coursedir.folder import copy_gradebook, gradebooks
 from courses.coursedir.generate import GRADEBOOK
 from courses.errors import BackupDamaged
 from courses.store import BlobStore
@@ -45,7 +43,7 @@ def save(home: Path, place: BlobStore, *, check: bool = False) -> Iterator[tuple
                 if path.name == GRADEBOOK:
                     copy = Path(scratch) / GRADEBOOK
                     copy.unlink(missing_ok=True)
-                    _copy_book(path, copy)
+                    copy_gradebook(path, copy)
                     yield name, _keep(copy, place, check=check)
                 else:
                     yield name, _keep(path, place, check=check)
@@ -122,14 +120,6 @@ def _files(root: Path) -> Iterator[Path]:
                 continue  # SQLite's own, of a transaction that is not over
             if (depth or not name.startswith(".")) and stat.S_ISREG((here / name).lstat().st_mode):
                 yield here / name
-
-
-def _copy_book(path: Path, target: Path) -> None:
-    with (
-        closing(sqlite3.connect(path, timeout=60)) as book,
-        closing(sqlite3.connect(target)) as copy,
-    ):
-        book.backup(copy)
 
 
 def _keep(path: Path, place: BlobStore, *, check: bool) -> str:

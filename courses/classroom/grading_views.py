@@ -10,7 +10,7 @@ from courses.classroom.desks.grading import Board, Entry
 from courses.coursedir.publish import Planned
 from courses.coursedir.scores import Scored
 from courses.grades import Progress, State
-from courses.grading.words import sentence
+from courses.grading.words import sentence, state_word
 from courses.language import gettext as _
 from courses.language import ngettext
 from courses.store.checks import Check
@@ -88,22 +88,11 @@ def _ended(found: Run, zone: str) -> str:
     }[found.kind]
 
 
-def state(value: State) -> str:
-    """A state, in a word or two."""
-    return {
-        State.GRADED: _("graded"),
-        State.FAILED: _("ended early"),
-        State.SUSPECT: _("suspect"),
-        State.REFUSED: _("refused"),
-        State.RETRY: _("to be tried again"),
-    }[value]
-
-
 def summary(board: Board, base: str) -> View:
     """How many are in which state, with links to them, on the assignment's page."""
     counts = [
         (NONE, _("not graded yet"), sum(1 for each in board.entries if each.kept is None)),
-        *((each.value, state(each), _count(board.entries, each.value)) for each in State),
+        *((each.value, state_word(each), _count(board.entries, each.value)) for each in State),
         (MANUAL, _("to grade by hand"), _count(board.entries, MANUAL)),
     ]
     address = outcomes_address(board, base)
@@ -192,7 +181,7 @@ def _row(entry: Entry, zone: str, base: str) -> View:
     if kept:
         outcome = kept.outcome
         view |= {
-            "state": state(outcome.state),
+            "state": state_word(outcome.state),
             "kind": outcome.state.value,
             "says": sentence(outcome.reason),
             "evidence": [sentence(each) for each in outcome.evidence],

@@ -106,15 +106,20 @@ def copy_for_trial(store: Store, slug: str) -> Path:
     with locked(trial), no_space():
         shutil.rmtree(trial, ignore_errors=True)
         (trial / NOTES).mkdir(mode=0o700, parents=True)
-        with (
-            closing(sqlite3.connect(folder / GRADEBOOK, timeout=60)) as book,
-            closing(sqlite3.connect(trial / GRADEBOOK)) as copy,
-        ):
-            book.backup(copy)
+        copy_gradebook(folder / GRADEBOOK, trial / GRADEBOOK)
         for each in _BY_ASSIGNMENT:
             shutil.copytree(folder / each, trial / each)
         shutil.copyfile(folder / NOTES / _NOTE, trial / NOTES / _NOTE)
     return trial
+
+
+def copy_gradebook(path: Path, target: Path) -> None:
+    """A copy of one moment, whoever writes to the gradebook meanwhile."""
+    with (
+        closing(sqlite3.connect(path, timeout=60)) as book,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        book.backup(copy)
 
 
 def prepare_once(store: Store, slug: str) -> Path:

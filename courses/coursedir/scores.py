@@ -70,7 +70,7 @@ def scores(folder: Path, assignment: str) -> dict[str, Scored]:
     """By student; empty before anything was graded."""
     if not (folder / GRADEBOOK).is_file():
         return {}
-    with _reading(folder) as book:
+    with reading(folder) as book:
         penalties = dict(book.execute(_PENALTIES, (assignment,)))
         found: dict[str, list[tuple[str, str, str, float, float, bool]]] = {}
         for student, *row in book.execute(_GRADES, (assignment,)):
@@ -80,7 +80,7 @@ def scores(folder: Path, assignment: str) -> dict[str, Scored]:
 
 def due_of(folder: Path, assignment: str) -> datetime | None:
     """The deadline that the gradebook has."""
-    with _reading(folder) as book:
+    with reading(folder) as book:
         row = book.execute("SELECT duedate FROM assignment WHERE name = ?", (assignment,))
         return _moment((row.fetchone() or (None,))[0])
 
@@ -106,7 +106,8 @@ def _moment(text: str | None) -> datetime | None:
 
 
 @contextmanager
-def _reading(folder: Path) -> Iterator[sqlite3.Connection]:
+def reading(folder: Path) -> Iterator[sqlite3.Connection]:
+    """The gradebook of a course directory, to be read only; waits for who writes."""
     place = quote(str(folder / GRADEBOOK))
     with closing(sqlite3.connect(f"file:{place}?mode=ro", uri=True, timeout=20)) as book:
         yield book

@@ -10,17 +10,14 @@ from __future__ import annotations
 import ast
 import contextlib
 import shutil
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from courses.coursedir.collect import take
 from courses.coursedir.folder import folder_of, locked, unpack
-from courses.coursedir.generate import GRADEBOOK, generate
-from courses.coursedir.scores import scores
+from courses.coursedir.generate import generate
+from courses.coursedir.scores import reading, scores
 from courses.store import Store, submissions
 from courses.store import courses as course_rows
 
@@ -88,8 +85,7 @@ def prepare(store: Store, slug: str, name: str, ids: Sequence[str]) -> Path:
 
 def results(folder: Path, name: str) -> dict[str, tuple[Test, ...]]:
     """What the visible tests say, by student. A cell without any code is no test."""
-    place = quote(str(folder / GRADEBOOK))
-    with closing(sqlite3.connect(f"file:{place}?mode=ro", uri=True, timeout=20)) as book:
+    with reading(folder) as book:
         rows = book.execute(_TESTS, (name,)).fetchall()
     # As `scores` calls them in an assignment of one notebook, and of several.
     tests = {
