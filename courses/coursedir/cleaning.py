@@ -16,9 +16,13 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import bleach  # type: ignore[import-untyped]
+from bleach.sanitizer import Cleaner  # type: ignore[import-untyped]
 from bs4 import BeautifulSoup
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.filters.markdown_mistune import MarkdownWithMath
+
+from courses.coursedir.formulas import Formulas
+from lesesal_nbgrader.formulas import in_latex
+from lesesal_nbgrader.markdown import Renderer
 
 _TAGS = frozenset(
     "abbr b blockquote br caption code dd del details div dl dt em figcaption figure h1 h2 h3 h4 h5"
@@ -114,14 +118,18 @@ def _deep(html: str) -> bool:
     return False
 
 
-def _clean(html: str) -> str:
+def _clean(html: str, formulas: Formulas | None = None) -> str:
     soup = BeautifulSoup(html, "html.parser")
     for element in soup.find_all(_EMPTIED):
         element.decompose()
-    cleaned = bleach.clean(
-        str(soup), tags=_TAGS, attributes=_may_have, protocols=frozenset(("data",)), strip=True
+    cleaner = Cleaner(
+        tags=_TAGS,
+        attributes=_may_have,
+        protocols=frozenset(("data",)),
+        strip=True,
+        filters=[formulas.put_back] if formulas else [],
     )
-    return _NO_PICTURE.sub("", str(cleaned))
+    return _NO_PICTURE.sub("", str(cleaner.clean(str(soup))))
 
 
 def _may_have(tag: str, name: str, value: str) -> bool:
@@ -140,16 +148,19 @@ def picture(data: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}" if kind else ""
 
 
-class Renderer(IPythonRenderer):
+class _Renderer(Renderer):
     """nbconvert's HTML of Markdown, whose pictures are in the page and whose links are text.
 
     Args:
         folder: where the pictures are that the text names.
+        formulas: takes the formulas of the text.
     """
 
-    def __init__(self, folder: Path | None, attachments: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: Path | None, attachments: Mapping[str, Any], formulas: Formulas
+    ) -> None:
         super().__init__(escape=False, exclude_anchor_links=True)
-        self._folder, self._attached = folder, attachments
+        self._folder, self._attached, self._formulas = folder, attachments, formulas
 
     def block_code(self, code: str, info: str | None = None) -> str:
         """Without colours, which need classes."""
@@ -161,7 +172,7 @@ class Renderer(IPythonRenderer):
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
         """The picture itself, or its description."""
-        found = self._picture(url)
+        found, text = self._picture(url), self._formulas.typed(text)
         return f'<img src="{found}" alt="{escape(text)}">' if found else f"[{escape(text)}]"
 
     def _picture(self, url: str) -> str:
@@ -182,18 +193,9 @@ class Renderer(IPythonRenderer):
             pass  # no such picture, or no name that a file could have
         return ""
 
-    def block_math(self, body: str) -> str:
-        """A formula stays what was typed."""
-        return f"<pre><code>{escape(f'$${body}$$')}</code></pre>"
-
-    def inline_math(self, body: str) -> str:
-        """A formula in the text."""
-        return f"<code>{escape(f'${body}$')}</code>"
-
-    def latex_environment(self, name: str, body: str) -> str:
-        """A formula that is a LaTeX environment."""
-        text = f"\\begin{{{name}}}{body}\\end{{{name}}}"
-        return f"<pre><code>{escape(text)}</code></pre>"
+    def formula(self, latex: str, display: bool) -> str:
+        """A formula waits until the rest is clean."""
+        return self._formulas.keep(latex, display)
 
 
 def markdown(
@@ -207,8 +209,19 @@ def markdown(
     attached = attachments if isinstance(attachments, Mapping) else {}
 
     def make(source: str) -> str:
-        rendered = MarkdownWithMath(renderer=Renderer(folder, attached)).render(source)
-        return _clean(rendered)
+        formulas = Formulas(source)
+        renderer = _Renderer(folder, attached, formulas)
+        return _clean(MarkdownWithMath(renderer=renderer).render(source), formulas)
+
+    return _bounded(make, source, budget or Budget())
+
+
+def latex(source: str, budget: Budget | None = None) -> str:
+    """An output of LaTeX, which is text with formulas, as harmless HTML."""
+
+    def make(source: str) -> str:
+        formulas = Formulas(source)
+        return _clean(in_latex(source, formulas.keep), formulas)
 
     return _bounded(make, source, budget or Budget())
 

@@ -25,8 +25,8 @@ from courses.language import gettext as _
 from courses.store import Store
 from courses.store import courses as course_rows
 from courses.store.blobs import no_space, sync_folder
+from lesesal_nbgrader.late import NOTES
 
-NOTES = ".lesesal"
 _NOTE = "course.json"
 _BY_STUDENT = ("submitted", "autograded", "feedback")
 _BY_ASSIGNMENT = ("source", "release")

@@ -27,6 +27,7 @@ from courses.coursedir.cleaning import (
     Budget,
     clean,
     decoded,
+    latex,
     markdown,
     picture,
     text,
@@ -152,7 +153,7 @@ def _shown(data: Mapping[str, Any], budget: Budget) -> Any:
     """The one form of an output that is shown, the richest that can do nothing."""
     for kind, make in _FORMS.items():
         if kind in data and (value := make(data[kind], budget)):
-            shown = "text/html" if kind == "text/markdown" else kind
+            shown = "text/html" if kind in ("text/markdown", "text/latex") else kind
             return _node({shown: value})
     kinds = ", ".join(sorted(str(kind)[:100] for kind in data)) or "?"
     return _node({"text/plain": f"({kinds})"})
@@ -170,12 +171,12 @@ def _raster(value: Any, _budget: Budget) -> str:
 _FORMS: dict[str, Callable[[Any, Budget], str]] = {
     "text/html": _html,
     "text/markdown": lambda value, budget: markdown(text(value), budget=budget),
+    "text/latex": lambda value, budget: latex(text(value), budget),
     "image/png": _raster,
     "image/jpeg": _raster,
     # A picture in an <img>: there a browser runs and loads nothing of it.
     "image/svg+xml": lambda value, _budget: text(value, MOST_PICTURE),
     "text/plain": lambda value, _budget: text(value),
-    "text/latex": lambda value, _budget: text(value),
 }
 
 
@@ -196,7 +197,7 @@ class HarmlessHTML(HTMLExporter):
         super().__init__(**options)
         own: Any = self
         own.filters = {"markdown2html": _markdown2html, **own.filters}
-        own.extra_loaders = [PackageLoader("courses.coursedir"), *own.extra_loaders]
+        own.extra_loaders = [PackageLoader("lesesal_nbgrader"), *own.extra_loaders]
 
 
 @pass_context

@@ -25,7 +25,7 @@ if os.environ.get("LESESAL_CLASSROOM_URL") and os.environ.get("LESESAL_COURSE"):
     c.ExchangeFactory.list = f"{exchange}.listing.ExchangeList"
 
     # What late work costs is the course's rule, by each person's own deadline.
-    c.AssignLatePenalties.plugin_class = f"{exchange}.late.LateSubmissionPlugin"
+    c.AssignLatePenalties.plugin_class = "lesesal_nbgrader.penalties.NotedPenalties"
 
     # Formulas become MathML, and pages load nothing from outside.
     c.HTMLExporter.preprocessors.append(f"{exchange}.math.Formulas")

@@ -11,6 +11,7 @@ from bs4 import BeautifulSoup
 from courses.coursedir.feedback import generate_feedback
 
 ACT = '<script>act()</script><img src=x onerror="act()"><a href="/hub/logout">out</a>'
+WHY = r"$$\sum_i \href{javascript:act()}{x_i^2} \text{<script>act()</script>}$$"
 FAILED = [
     {
         "output_type": "error",
@@ -27,7 +28,9 @@ def test_feedback(tmp_path: Path) -> None:
     directory = graded_course.make(tmp_path)
     outputs = [{"output_type": "display_data", "data": {"text/html": ACT}}]
     for student in ("student1", "student[2]"):
-        graded_course.hand_in(directory, student, why=ACT, outputs=outputs, failed=FAILED)
+        graded_course.hand_in(
+            directory, student, why=f"{ACT}\n\n{WHY}", outputs=outputs, failed=FAILED
+        )
     broken = directory / "autograded" / "student3" / "lenses"
     broken.mkdir(parents=True)
     (broken / "notes.ipynb").write_text("{")
@@ -41,6 +44,13 @@ def test_feedback(tmp_path: Path) -> None:
     first = pages[0].read_bytes()
     page = BeautifulSoup(first, "html.parser")
     assert page.find_all(["script", "iframe", "form", "link"]) == []
+    assert [each.get_text() for each in page.find_all("math")] == [
+        *("x2", "∑ixi2<script>act()</script>"),
+    ]
+    assert {name for each in page.select("math, math *") for name in each.attrs} <= {
+        *("display", "movablelimits"),
+    }
+    assert "math[display" in str(page.find_all("style"))
     assert {each.get("src", "") for each in page.find_all("img")} == set()
     assert {each["href"][0] for each in page.find_all("a", href=True)} == {"#"}
     assert "Score: 2.0 / 5.0" in page.get_text()

@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from courses.coursedir import cleaning
-from courses.coursedir.cleaning import Budget, clean, markdown
+from courses.coursedir.cleaning import Budget, clean, latex, markdown
 from courses.coursedir.harmless import Reduce
 
 PNG = f"data:image/png;base64,{graded_course.PIXEL}"
@@ -58,6 +58,7 @@ def test_what_takes_too_long_is_shown_as_text(monkeypatch: pytest.MonkeyPatch) -
         assert "<" not in html[5:-6]
     for _ in range(100):
         assert markdown("[" * 200_000, budget=budget).startswith("<pre>[")
+        assert latex("$\\frac12$ " * 4_000, budget).startswith("<pre>$")
     assert markdown("**b**", budget=budget) == "<pre>**b**</pre>"
     assert markdown("**b**", budget=Budget()).strip() == "<p><strong>b</strong></p>"
     assert time.process_time() - began < 5
@@ -93,15 +94,24 @@ ALPHABET += [
     "\0",
 ]
 ALPHABET += ["](", "![", "[", ")", "$", "\n", "x", "title", "noscript", "textarea", "mglyph"]
+ALPHABET += ["$$", "\\text{", "}", "\\href{", "\\[", "\\]", "\\begin{matrix}", "\\end{matrix}"]
+MATHML = set(
+    "math mrow mi mn mo mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover"
+    " mtable mtr mtd mstyle mpadded mphantom menclose".split()
+)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(ALPHABET), max_size=40).map("".join))
 def test_nothing_else_comes_out(text: str) -> None:
-    for html in (clean(text), markdown(text)):
+    for html in (clean(text), markdown(text), latex(text)):
         for element in BeautifulSoup(html, "html.parser").find_all(True):
-            assert element.name not in ("script", "style", "a", "svg", "math", "form", "input")
-            assert element.attrs.keys() <= {"alt", "title", "src"}, element
+            assert element.name not in ("script", "style", "a", "svg", "form", "input", "mglyph")
+            if element.name in MATHML:
+                assert html != clean(text)
+                assert not {"href", "style", "class", "id", "src"} & set(element.attrs), element
+            else:
+                assert element.attrs.keys() <= {"alt", "title", "src"}, element
             assert element.attrs.get("src", PNG).startswith("data:image/"), element
 
 
@@ -122,7 +132,61 @@ def test_links_are_text_and_pictures_are_in_the_page(tmp_path: Path) -> None:
     assert "data:image/png;base64," in shown("![a](plot.png)")
     for path in ("../other.png", "link.png", "page.png", "/etc/passwd", "none.png", "//x.no/a.png"):
         assert shown(f"![a]({path})") == "<p>[a]</p>"
-    assert shown("$a<b$") == "<p><code>$a&lt;b$</code></p>"
+
+
+def math(inside: str) -> str:
+    return f'<math display="inline"><mrow>{inside}</mrow></math>'
+
+
+A_LESS_B = math("<mi>a</mi><mo>&lt;</mo><mi>b</mi>")
+OUT = r'\text{" onerror=act() x=}'
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("See $a<b$.", f"See {A_LESS_B}."),
+        ("$$a<b$$", A_LESS_B.replace("inline", "block")),
+        (r"\begin{equation}a\end{equation}",
+         '<math display="block"><mrow><mrow><mi>a</mi></mrow></mrow></math>'),
+        ("`$a<b$`", "<code>$a&lt;b$</code>"),
+        # What is no formula is what was typed.
+        (r"$\frac{a<b}{$", r"<code>$\frac{a&lt;b}{$</code>"),
+        # Nothing of a formula is HTML, and no formula is in an attribute.
+        (r"$\text{<img/onerror=act()>}$", math("<mtext>&lt;img/onerror=act()&gt;</mtext>")),
+        (r"$\text{&lt;b&gt;&#x3c;}$", math("<mtext>&amp;lt;b&amp;gt;&lt;</mtext>")),
+        (rf"![${OUT}$](none.png)", f"[${OUT}$]"),
+        (rf"![${OUT}$]({PNG})", f"""<img alt='${OUT}$' src="{PNG}">"""),
+        (r"$\href{javascript:act()}x \style{position:fixed}y \class{score}z$",
+         math("<mrow><mi>x</mi></mrow><mi>y</mi><mi>z</mi>")),
+        (r"$x\!y$", math("<mi>x</mi><mspace></mspace><mi>y</mi>")),  # elsewhere with a style
+        ("<math><mtext><script>act()</script></mtext></math>after", "after"),
+    ],
+)  # fmt: skip
+def test_formulas(text: str, html: str) -> None:
+    assert markdown(text).strip() == f"<p>{html}</p>"
+
+
+def test_formulas_in_html_and_tables() -> None:
+    assert f"<div><b>{A_LESS_B}</b></div>" in markdown("<div><b>$a &lt; b$</b></div>")
+    assert f"<td>{A_LESS_B}</td>" in markdown("| a |\n| - |\n| $a<b$ |")
+    assert "<pre>$a$</pre>" in markdown("<pre>$a$</pre>")
+
+
+def test_a_formula_is_nowhere_but_in_text() -> None:
+    """Where two parsers disagree about what is an attribute, there is no formula in it."""
+    for text in ('<b title=">$x$">y</b>', "<div title='>$x$'>y</div>", "<img alt='>$x$'>"):
+        assert "<math" not in markdown(text)
+    assert "act" not in markdown(r"<div title='>$\text{' onclick=act()}$'>y</div>")
+    # What is made of the same notebook is the same: feedback that changed is sent out again.
+    assert markdown('<b title=">$x$">') == markdown('<b title=">$x$">')
+
+
+def test_a_formula_costs_no_more_than_a_reader_waits() -> None:
+    began = time.process_time()
+    for piece in ("{", r"\sqrt{", "x^", r"\left(", r"\begin{matrix}", "&", r"\def\a{\a\a}\a"):
+        assert len(markdown(f"$${piece * (4_900 // len(piece))}$$")) < 500_000
+    assert time.process_time() - began < 10
 
 
 def reduced(*cells: NotebookNode, hidden_tests: bool = True, **resources: object) -> NotebookNode:
@@ -170,6 +234,7 @@ def test_an_output_has_one_form_and_no_metadata() -> None:
     assert shown(image_png=graded_course.PIXEL) == {"image/png": graded_course.PIXEL}
     assert shown(application_javascript="act()") == {"text/plain": "(application/javascript)"}
     assert shown(text_markdown="*1*")["text/html"].strip() == "<p><em>1</em></p>"
+    assert shown(text_latex="<b>$a<b$", text_plain="x") == {"text/html": f"&lt;b&gt;{A_LESS_B}"}
 
 
 def test_hidden_tests_stay_hidden_with_all_that_tells_of_them() -> None:

@@ -51,7 +51,7 @@ HOSTILE = [
         "metadata": {"image/png": {"width": f'1" onload="{ACT}'}},
     },
     {"output_type": "display_data", "data": {"image/png": f'"><script>{ACT}</script>'}},
-    {"output_type": "display_data", "data": {"text/latex": f"<script>{ACT}</script>"}},
+    {"output_type": "display_data", "data": {"text/latex": f"<script>{ACT}</script>$<style>$"}},
     {"output_type": "display_data", "data": {"text/markdown": HTML}},
     {"output_type": "display_data", "data": {"text/vnd.mermaid": f"<script>{ACT}</script>"}},
     {
@@ -72,7 +72,9 @@ CELLS = [
         f"[a](javascript:{ACT}) ![b](javascript:{ACT}) ![c]({ELSEWHERE}/c.png)\n\n"
         "![d](/hub/logout) ![e](../../../gradebook.db) <https://elsewhere.invalid/x>\n\n"
         f"`<script>{ACT}</script>` $<img src=x onerror={ACT}>$\n\n"
-        f"```mermaid\n<img src=x onerror={ACT}>\n```\n\n![f](attachment:f)",
+        f"```mermaid\n<img src=x onerror={ACT}>\n```\n\n![f](attachment:f)\n\n"
+        f"$\\text{{<img src=x onerror={ACT}>}} \\href{{javascript:{ACT}}}{{\\text{{over}}}}$ "
+        f'![$\\text{{" onerror={ACT} x=}}$](data:image/png;base64,{graded_course.PIXEL})',
         attachments={"f": {f'image/png"><script>{ACT}</script>': "QUJD"}},
     ),
     new_code_cell(
@@ -167,6 +169,50 @@ def test_an_instructor_gives_marks(
     page.get_by_role("link", name="Next").click()
     expect(page).not_to_have_url(here)
     assert [each for each in said if "ERR_FAILED" not in each] == []
+
+
+FORMULAS = r"""
+The loss of a network with weights $w \in \mathbb{R}^7$ is
+
+$$L(w) = \frac1n \sum_{i=1}^{n} \left(x_i^\top w - y_i\right)^2$$
+
+\begin{align}
+f(x) &= \begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix} \\ &= \int_0^1 \sqrt{x}\,dx
+\end{align}
+
+| case | value |
+| --- | --- |
+| $\frac{1}{2}$ | $\hat y \le \max_j z_j$ |
+"""
+OVER = r"$\smash{\raise{35em}{\text{above}}} \smash{\lower{35em}{\text{below}}}$"
+REACHES_OUT = """all => all.filter(each => {
+  each.scrollIntoView({block: "center"});
+  const box = each.getBoundingClientRect();
+  const seen = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+  const cell = each.closest(".rendered_html").getBoundingClientRect();
+  const outside = box.bottom < cell.top || box.top > cell.bottom;
+  return outside && seen && seen.closest("math");
+}).map(each => each.textContent)"""
+
+
+def test_formulas_are_read_as_formulas(
+    classroom: Classroom, page: Page, open_course: Callable[[], tuple[str, Path]]
+) -> None:
+    slug, directory = open_course()
+    latex = {"output_type": "display_data", "data": {"text/latex": "$e^{output}$"}}
+    over = [new_markdown_cell(text) for text in ("before", OVER, "after")]
+    graded_course.hand_in(directory, "ben", why=FORMULAS, outputs=[latex], more=over)
+    page.goto(f"{classroom.url}courses/{slug}/formgrader/find?assignment=lenses&student=ben")
+    formulas = page.locator("math")
+    expect(formulas).to_have_count(8)
+    texts = formulas.evaluate_all("all => all.map(each => each.textContent.replace(/\\s/g, ''))")
+    assert {"x2", "eoutput", "w∈ℝ7", "L(w)=1n∑i=1n(xi⊤w−yi)2"} < set(texts)
+    # Set as formulas: the fraction's parts are above each other, a limit below its function.
+    parts = page.locator("td mfrac mn").evaluate_all(
+        "all => all.map(each => each.getBoundingClientRect().top)"
+    )
+    assert parts[1] - parts[0] > 5
+    assert page.locator("math mtext").evaluate_all(REACHES_OUT) == []
 
 
 def test_nothing_of_a_student_acts(

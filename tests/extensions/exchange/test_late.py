@@ -132,20 +132,3 @@ def test_before_the_deadline_means_the_persons_own(room, released, desk):
     assert collected() == "in time"
     extend(room, datetime.now(UTC) + hour, user="hacker")
     assert collected() == "late"
-
-
-def test_what_the_classroom_knows_nothing_of_is_left_to_nbgrader(tmp_path):
-    from lesesal_notebook.exchange.late import noted
-
-    submitted = datetime(2031, 1, 31, 12)  # noqa: DTZ001  as nbgrader has it
-    assert noted(tmp_path, "ps1", "hacker", submitted) is None
-    folder = tmp_path / ".lesesal" / "late"
-    folder.mkdir(parents=True)
-    kept = {"hacker": {"2031-01-31T12:00:00+00:00": {"days": 1, "penalty": 0.1}}}
-    (folder / "ps1.json").write_text(json.dumps(kept))
-    assert noted(tmp_path, "ps1", "hacker", submitted) == 0.1
-    assert noted(tmp_path, "ps1", "hacker", submitted + timedelta(seconds=1)) is None
-    assert noted(tmp_path, "ps1", "bitdiddle", submitted) is None
-    assert noted(tmp_path, "ps1", "hacker", None) is None
-    (folder / "ps1.json").write_text("half")
-    assert noted(tmp_path, "ps1", "hacker", submitted) is None
