@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from courses.datasets import Dataset
 from courses.environment import Environment
 from courses.grades import Grading
 
@@ -115,6 +116,7 @@ class Course:
         assignments: in the order of the file.
         classes: hours with a reservation or a QOS, in the order of the file.
         environment: what its sessions run in; ``None`` for what the site has for all.
+        datasets: what its sessions, batch jobs and grading see read-only.
     """
 
     slug: str
@@ -125,6 +127,7 @@ class Course:
     assignments: tuple[Assignment, ...] = ()
     classes: tuple[ClassHours, ...] = ()
     environment: Environment | None = None
+    datasets: tuple[Dataset, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,19 @@ def assignment(text: str) -> str:
     return text
 
 
+def dataset(text: str) -> str:
+    """Return ``text`` if it can be a dataset's name, else raise `BadName`."""
+    if not _ASSIGNMENT.fullmatch(text):
+        raise BadName(
+            _(
+                "{name} cannot be a dataset's name: use 1 to 64 letters (a-z, A-Z), digits, "
+                "'.', '_' and '-', beginning with a letter or a digit.",
+                name=repr(text),
+            )
+        )
+    return text
+
+
 def user(text: str) -> str:
     """Return ``text`` if the hub can have a user of this name, else raise `BadName`."""
     printable = all(unicodedata.category(char)[0] not in "CZ" for char in text)

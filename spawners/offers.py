@@ -110,6 +110,21 @@ def class_time(times: Iterable[ClassTime], now: float) -> ClassTime | None:
 
 
 @dataclass(frozen=True)
+class Dataset:
+    """What a course's sessions see read-only.
+
+    Attributes:
+        name: the file name by which they see it.
+        source: its path on the cluster's machines.
+        size: in bytes.
+    """
+
+    name: str
+    source: str
+    size: int
+
+
+@dataclass(frozen=True)
 class Terms:
     """What one person may have in one course: the answer of ``ClusterSpawner.terms``.
 
@@ -123,6 +138,7 @@ class Terms:
             ``ClusterSpawner.cmd``; empty for that.
         refusal: why nobody may start a session of the course now, as a sentence; empty when one
             may.
+        datasets: what the course's sessions see read-only.
     """
 
     course: str
@@ -132,3 +148,4 @@ class Terms:
     classes: tuple[ClassTime, ...] = ()
     interpreter: tuple[str, ...] = ()
     refusal: str = ""
+    datasets: tuple[Dataset, ...] = ()

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from courses.catalogue import lines, requirements
 from courses.catalogue.model import CourseModel, sentence
 from courses.course import Course, LateRule
+from courses.datasets import Dataset
 from courses.errors import CatalogueError
 
 FILE = "course.toml"
@@ -41,9 +42,10 @@ def load(folder: Path) -> Course:
         environment, bad = requirements.read(folder, course.environment)
         course = replace(course, environment=environment)
     bad = [*_duplicates(text, course), *_late(text, course), *_sources(folder, course), *bad]
+    bad += _datasets(folder, text, course)
     if bad:
         raise CatalogueError(bad)
-    return course
+    return replace(course, datasets=tuple(_placed(folder, each) for each in course.datasets))
 
 
 def digest(folder: Path) -> str:
@@ -110,6 +112,34 @@ def _duplicates(text: str, course: Course) -> list[str]:
             problems.append(_problem(lines.line_of(text, where), where, what))
         seen.add(assignment.name)
     return problems
+
+
+def _datasets(folder: Path, text: str, course: Course) -> list[str]:
+    """Only what is in the course's folder has to be here; the rest may be on a cluster."""
+    problems, seen = [], set[str]()
+    for index, each in enumerate(course.datasets):
+        if each.name in seen:
+            what = f"{each.name!r} is there already. Give each dataset its own name."
+            where = ("datasets", index, "name")
+            problems.append(_problem(lines.line_of(text, where), where, what))
+        seen.add(each.name)
+        inside = not Path(each.source).is_absolute()
+        if inside and not Path(_placed(folder, each).source).is_relative_to(folder.resolve()):
+            what = f"{each.source!r} is outside the course's folder. Give the whole path."
+        elif inside and not (folder / each.source).exists():
+            what = f"{each.source!r} is not in the course's folder. Put it there."
+        else:
+            continue
+        where = ("datasets", index, "source")
+        problems.append(_problem(lines.line_of(text, where), where, what))
+    return problems
+
+
+def _placed(folder: Path, dataset: Dataset) -> Dataset:
+    """With its whole path; one that is whole is for the machines that execute, and stays."""
+    if Path(dataset.source).is_absolute():
+        return dataset
+    return replace(dataset, source=str((folder / dataset.source).resolve()))
 
 
 def _late(text: str, course: Course) -> list[str]:

@@ -24,6 +24,7 @@ from courses.course import (
     Course,
     LateRule,
 )
+from courses.datasets import Dataset
 from courses.environment import Environment
 from courses.errors import BadName
 from courses.grades import Grading
@@ -255,6 +256,31 @@ class EnvironmentModel(BaseModel):
         return Environment(self.requirements, self.python)
 
 
+def _digest(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value):
+        return value
+    raise ValueError(f"must be 64 digits of 0-9 and a-f, in quotes. {DESCRIBE}")
+
+
+DESCRIBE = "To get it: lesesal data describe PATH"
+Count = Annotated[int, Field(strict=True, ge=0)]
+
+
+class DatasetModel(BaseModel):
+    """One ``[[datasets]]`` table."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[Text, _rule(names.dataset)]
+    source: Text
+    size: Count
+    sha256: Annotated[str, BeforeValidator(_digest)]
+    licence: Text
+
+    def value(self) -> Dataset:
+        return Dataset(self.name, self.source, self.size, self.sha256, self.licence)
+
+
 class CourseModel(BaseModel):
     """The whole file."""
 
@@ -271,6 +297,7 @@ class CourseModel(BaseModel):
     assignments: list[AssignmentModel] = []
     classes: list[ClassModel] = []
     environment: EnvironmentModel | None = None
+    datasets: list[DatasetModel] = []
 
     def value(self) -> Course:
         grading = self.grading.value(Grading())
@@ -285,12 +312,14 @@ class CourseModel(BaseModel):
             ),
             classes=tuple(each.value() for each in self.classes),
             environment=self.environment.value() if self.environment else None,
+            datasets=tuple(each.value() for each in self.datasets),
         )
 
 
 TABLES: dict[int | str, type[BaseModel]] = {
     "assignments": AssignmentModel,
     "classes": ClassModel,
+    "datasets": DatasetModel,
     "environment": EnvironmentModel,
     "grading": GradingModel,
     "late": LateModel,
@@ -318,7 +347,7 @@ def sentence(error: ErrorDetails) -> str:
             return f"must be at least {context['ge']}."
         case "less_than_equal":
             return f"must be at most {context['le']}."
-        case "list_type" if error["loc"][-1] in ("assignments", "classes"):
+        case "list_type" if error["loc"][-1] in ("assignments", "classes", "datasets"):
             return f"must be tables, each under a line [[{error['loc'][-1]}]]."
         case "string_pattern_mismatch":
             return "may have letters, digits, dots, dashes and underscores."

@@ -19,7 +19,7 @@ from courses.store.courses import get_course
 from courses.store.database import connect, reading
 from courses.store.failures import is_without_tables
 from spawners.errors import Refused
-from spawners.offers import ClassTime, Terms
+from spawners.offers import ClassTime, Dataset, Terms
 
 
 class ClassroomSilent(Refused):
@@ -84,7 +84,10 @@ class StoreTerms:
             ClassTime(each.starts.timestamp(), each.ends.timestamp(), each.reservation, each.qos)
             for each in course.classes
         )
-        terms = Terms(course.slug, course.title, course.offers, role.value, classes)
+        terms = Terms(
+            *(course.slug, course.title, course.offers, role.value, classes),
+            datasets=tuple(Dataset(each.name, each.source, each.size) for each in course.datasets),
+        )
         if over:
             refusal = _(
                 "This account was made for a workshop, which is over, so its sessions can't start. "

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from courses import words
 from courses.course import Assignment, ClassHours, Course, LateRule
+from courses.datasets import Dataset
 from courses.environment import Environment
 from courses.errors import CatalogueError, NotFound
 from courses.grades import Grading, Limits
@@ -36,6 +37,7 @@ class CourseRow(Base):
     timezone: Mapped[str]
     classes: Mapped[list[dict[str, str]]] = mapped_column(JSON)
     environment: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
+    datasets: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     content: Mapped[str] = mapped_column(String(64))
     directory: Mapped[str] = mapped_column(String(64))
     synchronised: Mapped[datetime] = mapped_column(Moment)
@@ -192,6 +194,7 @@ def put_course(
         for each in course.classes
     ]
     row.environment = asdict(course.environment) if course.environment else None
+    row.datasets = [asdict(each) for each in course.datasets]
     row.content, row.directory, row.synchronised = content, directory, at
     row.folder, row.revision = folder, revision
     session.flush()
@@ -231,6 +234,7 @@ def _course_changes(before: Course, after: Course) -> list[str]:
         "timezone": _("the time zone is now {zone}", zone=after.timezone),
         "classes": _("the class hours change"),
         "environment": _("the environment changes"),
+        "datasets": _("the datasets change"),
     }
     return [text for name, text in words.items() if getattr(before, name) != getattr(after, name)]
 
@@ -333,4 +337,5 @@ def _value(row: CourseRow) -> Course:
         assignments=tuple(each.value() for each in row.assignments if not each.withdrawn),
         classes=tuple(_class(each) for each in row.classes),
         environment=Environment(**row.environment) if row.environment else None,
+        datasets=tuple(Dataset(**each) for each in row.datasets),
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from batchspawner import BatchSpawnerBase
@@ -364,6 +365,7 @@ class ClusterSpawner(BatchSpawnerBase):
             "LESESAL_ROLE": plan.terms.role,
             "LESESAL_OFFER": offer.title,
             "LESESAL_ATTEMPT": str(attempt),
+            "LESESAL_DATASET_SOURCES": json.dumps([asdict(each) for each in plan.terms.datasets]),
             "LESESAL_GPU_KINDS": ",".join(
                 kind for kind, count in offer.limits.gpus.items() for _ in range(count)
             ),

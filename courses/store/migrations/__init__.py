@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # The newest step. Here as a constant, so that a process that has nothing to do does not import
 # alembic to find that out.
-HEAD = "0012"
+HEAD = "0013"
 
 
 def upgrade(connection: Connection, to: str = "head") -> None:

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..datasets import DatasetError, place
 from .report import NotExpectedError, report_port
 from .settings import SettingsError, read
 
@@ -36,6 +37,10 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(str(error))
     os.environ.update(settings.environment)
+    try:
+        os.environ.update(place(settings.environment, Path.home()))
+    except DatasetError as error:
+        sys.exit(str(error))
     # Terminals find `nbgrader`, and nbgrader finds `alembic`, by name.
     programs = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])

@@ -98,7 +98,7 @@ FIELDS = [
         'title = "Optics"\nzzz = 1',
         "course.toml line 3, zzz: is not known. "
         "Known are slug, title, summary, offers, timezone, late, limits, grading, assignments, "
-        "classes, environment.",
+        "classes, environment, datasets.",
     ),
     (
         'offers = ["cpu-small", "gpu-slice"]',

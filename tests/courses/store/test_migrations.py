@@ -39,6 +39,7 @@ CONTENT = {
     ("courses", "offers"): ["cpu-small"],
     ("courses", "timezone"): "Europe/Oslo",
     ("courses", "classes"): [],
+    ("courses", "datasets"): [],
     ("courses", "environment"): None,
     ("assignments", "late"): "refuse",
     ("assignments", "grading"): {},
