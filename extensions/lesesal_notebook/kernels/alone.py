@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from . import namespaces as ns
 from . import scratch
-from .cgroups import Group
+from .box import Watched, group_for, why
+from .inside import restrict, set_environment
 from .sandbox import Sandbox, SandboxError
 from .watch import Watch
 
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
 PATIENCE = 10.0
 
 
-def start(sandbox: Sandbox, group: Group | None, report: int | None) -> Kept | None:
-    """As `inside.start`, with the working folder in TMPDIR, away when the kernel has ended."""
-    from .inside import close_but, restrict, set_environment
+def start(sandbox: Sandbox) -> Kept | None:
+    """Make it: None in the kernel. Its working folder is in TMPDIR, until the kernel has ended.
+
+    Raises SandboxError.
+    """
     from .keeper import Kept
 
     if os.getuid() == 0:
@@ -37,15 +41,19 @@ def start(sandbox: Sandbox, group: Group | None, report: int | None) -> Kept | N
             raise SandboxError(
                 f"Without namespaces the data set {source} can't be seen at {target}."
             )
-    folder = tempfile.mkdtemp(prefix="lesesal-kernel-")
     try:
-        if sandbox.files:
-            scratch.copy(sandbox.files, folder, None)
-        if sandbox.shared:
-            scratch.show(sandbox.shared, folder, None, _link)
-    except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+        folder = tempfile.mkdtemp(prefix="lesesal-kernel-")
+        try:
+            if sandbox.files:
+                scratch.copy(sandbox.files, folder, None)
+            if sandbox.shared:
+                scratch.show(sandbox.shared, folder, None, _link)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise SandboxError(why(error, root=False)) from error
+    group = group_for(sandbox.limits)
     ns.be_subreaper()
     started, ready = os.pipe()
     kernel = os.fork()
@@ -66,20 +74,37 @@ def start(sandbox: Sandbox, group: Group | None, report: int | None) -> Kept | N
             os._exit(1)
         return None
     os.close(ready)
-    if not os.read(started, 1):
-        os.waitpid(kernel, 0)
-        shutil.rmtree(folder, ignore_errors=True)
-        raise SandboxError("The limits of a kernel could not be set.")
+    with os.fdopen(started, "rb") as told:
+        if not told.read(1):
+            os.waitpid(kernel, 0)
+            shutil.rmtree(folder, ignore_errors=True)
+            if group:
+                group.remove()
+            raise SandboxError("The limits of a kernel could not be set.")
     proc = os.open("/proc", os.O_RDONLY | os.O_CLOEXEC)
-    close_but(2, proc, *(() if report is None else (report,)))
+    watch = Watch(proc, -1, sandbox.limits.memory_bytes, _below)
+    meter = group or watch
+    watched = Watched(sandbox.limits)
 
-    def clean() -> None:
+    def end() -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(kernel, signal.SIGKILL)
+
+    def look() -> None:
+        if watched.look(meter):
+            end()
+
+    def account(status: int, _: object) -> dict[str, Any]:
         _end_all()
         shutil.rmtree(folder, ignore_errors=True)
+        watch.ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        said = watched.account(meter, status)
+        last = time.monotonic() + PATIENCE
+        while group and not group.remove() and time.monotonic() < last:
+            time.sleep(0.005)
+        return said
 
-    meter = group or Watch(proc, -1, sandbox.limits.memory_bytes, _below)
-    child = os.pidfd_open(kernel)
-    return Kept(kernel, child, child, meter, lambda ended: ended, clean)
+    return Kept(kernel, look, end, account, (proc,))
 
 
 def _link(source: str, target: str) -> None:

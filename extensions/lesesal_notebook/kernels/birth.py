@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
-import ctypes
 import gc
 import importlib
 import os
@@ -17,28 +15,36 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
 from ipykernel.kernelapp import IPKernelApp
 
+from . import namespaces as ns
 from . import sandbox
+from .box import Box
 from .kernel import ForkedKernelApp
 from .lean import LeanKernelApp, forget
 from .request import KernelRequest, line
 
-# prctl(2)
-PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
-
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 BACKLOG = 16
 
-_libc = ctypes.CDLL(None, use_errno=True)
 
+@dataclass(frozen=True)
+class Place:
+    """Where a kernel is born.
 
-def adopt_orphans() -> None:
-    """From now on, what descendants of this process leave behind are its children."""
-    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    Attributes:
+        report: a socket for lines of JSON: ``{"entered": true}``, with what its sandbox is measured
+            by, or ``{"failed": sentence}``.
+        server: the fork server's process.
+        box: its sandbox of namespaces, where it has one.
+    """
+
+    report: socket.socket
+    server: int
+    box: Box | None = None
 
 
 _LAZY = (
@@ -88,24 +94,26 @@ def bind(connection: Mapping[str, Any]) -> dict[str, socket.socket]:
 
 
 def become(
-    app: LeanKernelApp, request: KernelRequest, listeners: Mapping[str, int], report: int
+    app: LeanKernelApp, request: KernelRequest, listeners: Mapping[str, int], place: Place
 ) -> NoReturn:
     """In the child just forked: be that kernel.
 
     Args:
         app: from `prepare`.
         listeners: descriptors of the channels' listening sockets, from `bind`.
-        report: a pipe for lines of JSON: ``{"entered": true}``, or ``{"failed": sentence}``.
     """
     status = 1
-    told = os.dup(report)  # a sandbox closes the one that it is given
     try:
-        _enter(request, {0, 1, 2, report, told, *listeners.values()}, report)
-        os.write(told, line({"entered": True}))
-        os.close(told)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.write(told, line({"failed": str(error) or repr(error)}))
+        with place.report as report:
+            try:
+                entered = _enter(request, set(listeners.values()), place)
+                ns.send_descriptors(report, line({"entered": True}), *entered)
+            except BaseException as error:
+                report.send(line({"failed": str(error) or repr(error)}))
+                raise
+        for descriptor in entered:
+            os.close(descriptor)
+    except BaseException:
         os._exit(status)
     try:
         _run(app, request, listeners)
@@ -118,36 +126,39 @@ def become(
         os._exit(status)
 
 
-def _enter(request: KernelRequest, kept: set[int], report: int) -> None:
+def _enter(request: KernelRequest, kept: set[int], place: Place) -> list[int]:
+    """Returns open files that the server is to have."""
+    box, entered = place.box, list[int]()
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.setsid()
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    _close_all_but(kept)
+    if box is None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        ns.die_with_parent(signal.SIGKILL)
+        if os.getppid() != place.server:
+            os._exit(1)
+    # A sandbox with a keeper of its own closes the one that it is given.
+    account = os.dup(place.report.fileno())
+    ns.close_but(0, 1, 2, account, place.report.fileno(), *kept, *(box.files if box else ()))
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0,) if request.sandbox is None else (0, 1, 2):
         os.dup2(null, descriptor)
     os.close(null)
-    if request.sandbox is None:
-        os.close(report)
+    if box:
+        os.close(account)
+        entered = box.enter()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    elif request.sandbox is not None:
+        sandbox.enter(sandbox.Sandbox.from_dict(request.sandbox), account)
+    else:
+        os.close(account)
         os.environ.clear()
-        adopt_orphans()
+        ns.be_subreaper()
         if request.folder:
             os.chdir(request.folder)
-    else:
-        sandbox.enter(sandbox.Sandbox.from_dict(request.sandbox), report)
     os.environ.update(request.environment)
-
-
-def _close_all_but(kept: set[int]) -> None:
-    low = 0
-    for descriptor in sorted(kept):
-        if low < descriptor:  # closerange(0, 0) of Python 3.11 closes all
-            os.closerange(low, descriptor)
-        low = descriptor + 1
-    os.closerange(low, os.sysconf("SC_OPEN_MAX"))
+    return entered
 
 
 def _run(app: LeanKernelApp, request: KernelRequest, listeners: Mapping[str, int]) -> None:

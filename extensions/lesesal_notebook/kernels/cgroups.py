@@ -4,6 +4,9 @@ Version 1: a folder below this process's own group of each controller. Version 2
 only in groups without groups below them, so there it is a folder beside this process's own group.
 """
 
+# Most paths are strings here: to make a `Path` takes longer than the call that it is for.
+# ruff: noqa: PTH102, PTH106
+
 from __future__ import annotations
 
 import contextlib
@@ -97,12 +100,12 @@ class Group:
         """Raises OSError where it can't be made; nothing is left then."""
         name = f"{NAME}-{os.getpid()}-{secrets.token_hex(4)}"
         self._version = where.version
-        self._folders = {key: folder / name for key, folder in where.folders.items()}
+        self._folders = {key: f"{folder}/{name}" for key, folder in where.folders.items()}
         try:
             for folder in set(self._folders.values()):  # cpu and cpuacct often share one
-                folder.mkdir()
+                os.mkdir(folder)
             for controller, file, text in settings(where.version, memory_bytes, processes):
-                _write(self._folders.get(controller), file, text)
+                _set(self._folders.get(controller), file, text)
         except OSError:
             self.remove()
             raise
@@ -110,39 +113,30 @@ class Group:
     def join(self) -> None:
         """This process, and what it starts from here on, belong to the group."""
         for folder in set(self._folders.values()):
-            (folder / "cgroup.procs").write_text("0", "ascii")
+            _write(f"{folder}/cgroup.procs", "0", 0)
 
     def look(self) -> Usage:
         memory = self._folders["memory"]
         if self._version == 2:
-            events = _numbers(memory / "memory.events")
-            most = memory / "memory.peak"
+            events = _numbers(f"{memory}/memory.events")
             return Usage(
-                _numbers(memory / "cpu.stat").get("usage_usec", 0) / 1e6,
-                _number(most if most.exists() else memory / "memory.current"),
+                _numbers(f"{memory}/cpu.stat").get("usage_usec", 0) / 1e6,
+                int(_read(f"{memory}/memory.peak") or _read(f"{memory}/memory.current") or 0),
                 events.get("oom_kill", 0) > 0,
-                _numbers(memory / "pids.events").get("max", 0) > 0,
+                _numbers(f"{memory}/pids.events").get("max", 0) > 0,
             )
         pids = self._folders.get("pids")
         return Usage(
-            _number(self._folders["cpuacct"] / "cpuacct.usage") / 1e9,
-            _number(memory / "memory.max_usage_in_bytes"),
-            _numbers(memory / "memory.oom_control").get("oom_kill", 0) > 0,
-            pids is not None and _numbers(pids / "pids.events").get("max", 0) > 0,
+            int(_read(f"{self._folders['cpuacct']}/cpuacct.usage") or 0) / 1e9,
+            int(_read(f"{memory}/memory.max_usage_in_bytes") or 0),
+            _numbers(f"{memory}/memory.oom_control").get("oom_kill", 0) > 0,
+            pids is not None and _numbers(f"{pids}/pids.events").get("max", 0) > 0,
         )
 
-    def remove(self) -> None:
-        """Take it away. The Linux kernel needs a moment after the last process has gone."""
-        for folder in set(self._folders.values()):
-            for _ in range(100):
-                try:
-                    folder.rmdir()
-                except FileNotFoundError:
-                    break
-                except OSError:
-                    time.sleep(0.005)
-                else:
-                    break
+    def remove(self) -> bool:
+        """Take it away; False where the Linux kernel still needs a moment for its last process."""
+        left = [folder for folder in set(self._folders.values()) if not _remove(folder)]
+        return not left
 
 
 def settings(version: int, memory_bytes: int, processes: int) -> list[tuple[str, str, str]]:
@@ -173,22 +167,60 @@ def sweep() -> None:
                     left.rmdir()
 
 
-def _write(folder: Path | None, file: str, text: str) -> None:
-    # A controller or a file that this Linux kernel lacks (swap, say); the limit on memory never is.
-    if folder is not None and ((folder / file).exists() or file in REQUIRED):
-        (folder / file).write_text(text, "ascii")
+def remove_of(pid: int, patience: float = 2.0) -> None:
+    """Take away the groups that a process made, which has ended as all in them has."""
+    where = here()
+    last = time.monotonic() + patience
+    for folder in set(where.folders.values()) if where else ():
+        for left in folder.glob(f"{NAME}-{pid}-*"):
+            while not _remove(str(left)) and time.monotonic() < last:
+                time.sleep(0.005)
+
+
+def _remove(folder: str) -> bool:
+    try:
+        os.rmdir(folder)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 REQUIRED = ("memory.max", "memory.limit_in_bytes")
 
 
-def _number(path: Path) -> int:
-    return int(path.read_text("ascii"))
-
-
-def _numbers(path: Path) -> dict[str, int]:
+def _set(folder: str | None, file: str, text: str) -> None:
+    # A controller or a file that this Linux kernel lacks (swap, say); the limit on memory never is.
+    if folder is None:
+        return
     try:
-        words = [line.split() for line in path.read_text("ascii").splitlines()]
+        _write(f"{folder}/{file}", text, os.O_CREAT if file in REQUIRED else 0)
     except FileNotFoundError:
-        return {}
+        if file in REQUIRED:
+            raise
+
+
+def _write(path: str, text: str, flags: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | flags, 0o600)
+    try:
+        os.write(descriptor, text.encode("ascii"))
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: str) -> str:
+    """Such a file's text; empty where this Linux kernel has none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return ""
+    try:
+        return os.read(descriptor, 1 << 14).decode("ascii")
+    finally:
+        os.close(descriptor)
+
+
+def _numbers(path: str) -> dict[str, int]:
+    words = [line.split() for line in _read(path).splitlines()]
     return {name: int(value) for name, value in words}

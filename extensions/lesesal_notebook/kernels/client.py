@@ -14,9 +14,11 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jupyter_client.asynchronous.client import AsyncKernelClient
+if TYPE_CHECKING:
+    # Dear to import, and whoever has a client has it.
+    from jupyter_client.asynchronous.client import AsyncKernelClient
 
 from .request import KernelRequest, line, lines
 
@@ -44,6 +46,8 @@ class ForkServer:
         preload: modules that it imports, for all its kernels.
         python: the interpreter of the environment that the kernels are to run in.
         environment: all that the server sees of an environment; `KEPT` of this one by default.
+        own_home: give it a home of its own, which goes with it.
+        sandboxed: it is asked for kernels in sandboxes only; without root they cost less then.
 
     Attributes:
         folder: of this user alone; the place for the kernels' sockets too.
@@ -57,6 +61,8 @@ class ForkServer:
         *,
         python: Path | str = sys.executable,
         environment: Mapping[str, str] | None = None,
+        own_home: bool = False,
+        sandboxed: bool = False,
     ) -> None:
         if environment is None:
             environment = {name: os.environ[name] for name in KEPT if name in os.environ}
@@ -64,17 +70,22 @@ class ForkServer:
         self.socket = self.folder / "server"
         self.missing: dict[str, str] = {}
         self._environment = dict(environment)
+        if own_home:
+            home = self.folder / "home"
+            home.mkdir()
+            self._environment["HOME"] = str(home)
         self._argv = [
             *(str(python), "-P", "-m", f"{__package__}.server", str(self.socket)),
             *("--preload", *preload),
+            *(["--sandboxed"] if sandboxed else []),
         ]
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> ForkServer:
-        """Start it, and wait until it has imported everything.
+    def begin(self) -> None:
+        """Start it, and leave it to import.
 
         Raises:
-            KernelError: it did not come to it.
+            KernelError: it cannot be started at all.
         """
         # Its standard input ends when this process does, and it then too.
         try:
@@ -89,6 +100,16 @@ class ForkServer:
         except OSError as error:
             self.close()
             raise KernelError(f"{self._argv[0]} cannot be started: {error.strerror}.") from error
+
+    def start(self) -> ForkServer:
+        """Start it, if it has not begun, and wait until it has imported everything.
+
+        Raises:
+            KernelError: it did not come to it.
+        """
+        if self._process is None:
+            self.begin()
+        assert self._process is not None  # noqa: S101
         assert self._process.stdout is not None  # noqa: S101
         with self._process.stdout as stdout:
             there = select.select([stdout], [], [], START_SECONDS)[0]
@@ -141,7 +162,7 @@ class ForkedKernel:
     Belongs to no event loop: each call may come from another one.
 
     Attributes:
-        pid: its process, 0 until it has started; with a sandbox that of the sandbox's keeper.
+        pid: its process, 0 until it has started.
         status: None while it lives, then as `subprocess.Popen.returncode`.
         account: at its end, what its sandbox says of it; empty without one.
         says: why it could not be started.

@@ -1,4 +1,4 @@
-"""The process that stays outside a sandbox: watches its limits, ends it, says what it used."""
+"""The process that stays outside a sandbox, and does nothing but keep it: `sandbox.enter`."""
 
 from __future__ import annotations
 
@@ -6,41 +6,40 @@ import contextlib
 import gc
 import json
 import os
+import resource
 import select
 import signal
-import time
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 
-from . import alone, cgroups, inside, mounts, syscalls
+from . import alone, cgroups, mounts, syscalls
 from . import namespaces as ns
-from .sandbox import JOB, Limits, Sandbox, SandboxError
-from .usage import Meter
+from .box import EACH_LOOK, FIRST_LOOK, Box
+from .cradle import Cradle
+from .sandbox import JOB, Sandbox, SandboxError
 
-FIRST_LOOK, EACH_LOOK = 0.05, 0.2
-LONGER = 30.0
-"""Seconds that the keeper waits beyond the limit that the worker holds."""
+ENTERED = b"+"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Kept:
     """A sandbox as its keeper has it.
 
     Attributes:
-        child: this process's child in it, and ``child_fd`` its pidfd; all ends with it.
-        kernel_fd: a pidfd of the kernel, which signals go to.
-        status: the kernel's status, once the child has ended with the one that is given.
-        clean: what is left to be done when nothing runs in it any more.
+        kernel: this process's child; when it has ended, ``account`` cleans up and says what it
+            used.
+        look: end it if it is over one of its limits.
+        end: end all of it.
+        files: the open files that this takes.
     """
 
-    child: int
-    child_fd: int
-    kernel_fd: int
-    meter: Meter
-    status: Callable[[int], int]
-    clean: Callable[[], None]
+    kernel: int
+    look: Callable[[], object]
+    end: Callable[[], None]
+    account: Callable[[int, resource.struct_rusage], dict[str, Any]]
+    files: tuple[int, ...]
 
 
 def prepare() -> None:
@@ -61,38 +60,75 @@ def enter(sandbox: Sandbox, report: int | None) -> None:
         number: signal.signal(number, lambda number, _: interrupted.append(number))
         for number in (signal.SIGINT, signal.SIGTERM)
     }
-    root = ns.privileged()
-    where = cgroups.here()
-    group = None
-    if where:
-        with contextlib.suppress(OSError):
-            group = cgroups.Group(where, sandbox.limits.memory_bytes, sandbox.limits.processes + 1)
-    try:
-        started = (alone if sandbox.kind == JOB else inside).start(sandbox, group, report)
-    except OSError as error:
-        if group:
-            group.remove()
-        raise SandboxError(why(error, root)) from error
-    except SandboxError:
-        if group:
-            group.remove()
-        raise
-    if started is None:
+    kept = alone.start(sandbox) if sandbox.kind == JOB else _box(sandbox)
+    if kept is None:
         if report is not None:
             os.close(report)
         for number, handler in handlers.items():
             signal.signal(number, handler)
         return
-    _keep(started, sandbox.limits, report, parent, interrupted)
+    _keep(kept, report, parent, interrupted)
 
 
-def _keep(
-    kept: Kept, limits: Limits, report: int | None, parent: int, interrupted: list[int]
-) -> NoReturn:
+def _box(sandbox: Sandbox) -> Kept | None:
+    """In the kernel None. Raises SandboxError."""
+    ns.be_subreaper()
+    cradle = Cradle()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        try:
+            box = Box(sandbox, cradle)
+            kernel = box.fork()
+            if not kernel:
+                cradle.leave()
+                ours.close()
+                _enter(box, theirs)
+                return None
+            theirs.close()
+            said, descriptors, _ = ns.receive(ours)
+            if said != ENTERED:
+                os.waitpid(kernel, 0)
+                box.drop()
+                _refuse(said.decode() or "A sandbox's kernel was killed.")
+        except BaseException:
+            cradle.close()
+            raise
+    box.entered(descriptors)
+
+    def account(status: int, used: resource.struct_rusage) -> dict[str, Any]:
+        box.ended(status, used)
+        box.first.wait()
+        said = box.account()
+        cradle.close()
+        return said
+
+    files = box.first.fd, cradle.fileno(), *descriptors
+    return Kept(kernel, box.look, box.end, account, files)
+
+
+def _refuse(why: str) -> NoReturn:
+    raise SandboxError(why)
+
+
+def _enter(box: Box, keeper: socket.socket) -> None:
+    try:
+        os.setsid()
+        ns.send_descriptors(keeper, ENTERED, *(descriptors := box.enter()))
+        for descriptor in descriptors:
+            os.close(descriptor)
+    except BaseException as error:  # nothing of it may run on
+        keeper.send((str(error) or repr(error)).encode())
+        os._exit(1)
+
+
+def _keep(kept: Kept, report: int | None, parent: int, interrupted: list[int]) -> NoReturn:
     status = 1
     try:
         gc.disable()
-        said = _watch(kept, limits, parent, interrupted)
+        kernel = os.pidfd_open(kept.kernel)
+        # Of all others, such as the sockets that the kernel listens at, it is the only owner.
+        ns.close_but(2, kernel, *kept.files, *(() if report is None else (report,)))
+        said = _watch(kept, kernel, parent, interrupted)
         status = said["status"]
         if report is not None:
             with contextlib.suppress(OSError):
@@ -105,16 +141,16 @@ def _keep(
         os._exit(status & 0xFF)
 
 
-def _watch(kept: Kept, limits: Limits, parent: int, interrupted: list[int]) -> dict[str, Any]:
-    over = ""
-
+def _watch(kept: Kept, kernel: int, parent: int, interrupted: list[int]) -> dict[str, Any]:
     def on_signal(number: int, _: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            if number == signal.SIGINT:
-                signal.pidfd_send_signal(kept.kernel_fd, signal.SIGINT)
-            else:
-                signal.pidfd_send_signal(kept.child_fd, signal.SIGKILL)
+        if number == signal.SIGINT:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(kept.kernel, signal.SIGINT)
+        else:
+            kept.end()
 
+    ending = select.poll()
+    ending.register(kernel, select.POLLIN)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
     ns.die_with_parent(signal.SIGTERM)
@@ -122,61 +158,11 @@ def _watch(kept: Kept, limits: Limits, parent: int, interrupted: list[int]) -> d
         interrupted.append(signal.SIGTERM)
     for each in interrupted:
         on_signal(each, None)
-    ending = select.poll()
-    ending.register(kept.child_fd, select.POLLIN)
-    last = time.monotonic() + limits.seconds + LONGER
     pause = FIRST_LOOK
     while not ending.poll(pause * 1000):
         pause = EACH_LOOK
-        used = kept.meter.look()
-        if used.killed:
-            over = "memory"
-        elif used.cpu_seconds > limits.cpu_seconds:
-            over = "cpu"
-        elif time.monotonic() > last:
-            over = "time"
-        if over:
-            signal.pidfd_send_signal(kept.child_fd, signal.SIGKILL)
-            break
-    ended = os.waitstatus_to_exitcode(os.waitpid(kept.child, 0)[1])
-    status = kept.status(ended)
-    kept.clean()
-    used = kept.meter.look()
-    over = over or ("memory" if used.killed else "cpu" if status == -signal.SIGXCPU else "")
-    if isinstance(kept.meter, cgroups.Group):
-        kept.meter.remove()
-    return {
-        "status": status,
-        "limit": over or ("processes" if used.refused else ""),
-        "cpu_seconds": round(used.cpu_seconds, 6),
-        "memory_bytes": used.memory_bytes,
-        "by": kept.meter.by,
-    }
-
-
-def why(error: OSError, root: bool) -> str:
-    """The sentence for a refused call: what an operator can do about it."""
-    if _setting("user/max_user_namespaces") == "0":
-        return "This machine allows no user namespaces: set the sysctl user.max_user_namespaces."
-    if not root:
-        for name, value, says in (
-            ("unprivileged_userns_clone", "0", "set the sysctl kernel.{name} to 1"),
-            (
-                "apparmor_restrict_unprivileged_userns",
-                "1",
-                "give the environment's Python an AppArmor profile with userns, or set {name} to 0",
-            ),
-        ):
-            if _setting(f"kernel/{name}") == value:
-                return f"This machine lets only root make namespaces: {says.format(name=name)}."
-    return (
-        f"This machine does not let a sandbox be made: {error.filename or 'a call'} gave"
-        f" “{error.strerror}”. docs/sandbox.md says what it needs."
-    )
-
-
-def _setting(name: str) -> str:
-    try:
-        return Path("/proc/sys", name).read_text("ascii").strip()
-    except OSError:
-        return ""
+        kept.look()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    _, status, used = os.wait4(kept.kernel, 0)
+    return kept.account(os.waitstatus_to_exitcode(status), used)

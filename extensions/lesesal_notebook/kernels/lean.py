@@ -28,11 +28,16 @@ from ipykernel.thread import make_selector_io_loop
 from ipykernel.zmqshell import ZMQInteractiveShell
 from IPython.core.profiledir import ProfileDir
 from jupyter_client.session import new_id
+from traitlets import Instance, default
 from traitlets.config import Config
 from zmq.eventloop.zmqstream import ZMQStream
 
+from .cells import lighten
+from .channels import Questions, Router
 from .kernel import ForkedKernelApp
+from .outlet import Outlet
 from .request import KernelRequest
+from .session import LeanSession
 from .shell import without_terminal
 
 
@@ -46,9 +51,16 @@ class _NoThread:
 
 
 class LeanKernel(IPythonKernel):
-    """A kernel with one thread for its channels and cells, and one for what they print."""
+    """A kernel with one thread for its channels, its cells and what they say."""
 
     debugger_class = cast(Any, lambda *_: None)
+    control_stream = Instance(object, allow_none=True)  # type: ignore[assignment]
+    shell_stream = Instance(object, allow_none=True)  # type: ignore[assignment]
+
+    @default("stdin_socket")
+    def _open_stdin(self) -> Questions:
+        """For the first cell that asks."""
+        return Questions(self.parent.stdin_listener)
 
     @property
     def _supports_kernel_subshells(self) -> bool:
@@ -57,6 +69,9 @@ class LeanKernel(IPythonKernel):
     def start(self) -> None:
         self.shell.exit_now = False
         Kernel.start(self)
+        if isinstance(self.shell_stream, Router):
+            for channel in (self.control_stream, self.shell_stream, self.iopub_thread.socket):
+                channel.listen(self.io_loop)
 
 
 class LeanKernelApp(ForkedKernelApp):
@@ -67,6 +82,9 @@ class LeanKernelApp(ForkedKernelApp):
         self.config = Config({"HistoryManager": {"enabled": False}})
         # Without a location it makes no folders.
         self.profile_dir = ProfileDir()
+        self.session = LeanSession(parent=self)
+        # Its handler lets warnings through; a record is made of all that its level does.
+        self.log.setLevel(self.log_level)
         self.init_pdb()
         self.kernel = LeanKernel.instance(
             parent=self,
@@ -87,15 +105,22 @@ class LeanKernelApp(ForkedKernelApp):
         self.take(request, listeners)
         self.session.pid, self.session.session = os.getpid(), new_id()
         self.init_connection_file()
-        self.init_sockets()
+        self.session.known()
+        if listeners:
+            self._listen(listeners)
+        else:
+            self.init_sockets()
         self.log_connection_info()
         self.init_io()
         self.init_signal()
         kernel, shell = self.kernel, self.shell
         kernel.session, kernel.ident = self.session, str(uuid4())
-        kernel.control_stream = ZMQStream(self.control_socket)
-        kernel.shell_stream = ZMQStream(self.shell_socket)
-        kernel.stdin_socket = self.stdin_socket
+        if listeners:
+            kernel.control_stream, kernel.shell_stream = self.control_socket, self.shell_socket
+        else:
+            kernel.control_stream = ZMQStream(self.control_socket)
+            kernel.shell_stream = ZMQStream(self.shell_socket)
+            kernel.stdin_socket = self.stdin_socket
         kernel.iopub_thread, kernel.iopub_socket = self.iopub_thread, self.iopub_socket
         kernel._stdout, kernel._stderr = sys.stdout, sys.stderr
         kernel.record_ports({f"{name}_port": port for name, port in self._ports.items()})
@@ -104,11 +129,23 @@ class LeanKernelApp(ForkedKernelApp):
             outlet.session, outlet.pub_socket = self.session, self.iopub_socket
         shell.displayhook.topic = kernel._topic("execute_result")
         without_terminal()
+        lighten(cast(Any, shell))
         shell.save_sys_module_state()
         shell.init_environment()
         shell.starting_dir = str(Path.cwd())
         shell.history_manager.dir_hist[:] = [Path.cwd()]
         self.init_gui_pylab()
+
+    def _listen(self, listeners: Mapping[str, int]) -> None:
+        """In place of ZeroMQ's sockets."""
+        # Stock waits for its thread after each cell.
+        self.kernel._execute_sleep = 0.0
+        self.outstream_class = f"{Outlet.__module__}.Stream"
+        self.iopub_thread = Outlet(listeners["iopub"], self.session)
+        self.iopub_socket = self.iopub_thread.background_socket
+        self.shell_socket = Router(listeners["shell"])
+        self.control_socket = Router(listeners["control"])
+        self.stdin_listener = listeners["stdin"]
 
     def init_control(self, context: zmq.Context[Any]) -> None:
         self.control_socket = context.socket(zmq.ROUTER)

@@ -5,6 +5,9 @@ shown in it read-only where they are; the working folder, /tmp and /dev/shm are 
 system of a limited size. Called as process 1 of the sandbox, in its own mount namespace.
 """
 
+# Paths are strings here: to make a `Path` takes longer than most calls that it is for.
+# ruff: noqa: PTH102, PTH103, PTH106, PTH110, PTH112, PTH120, PTH211
+
 from __future__ import annotations
 
 import contextlib
@@ -22,7 +25,9 @@ from . import scratch
 from .sandbox import HOME, Sandbox, SandboxError
 
 USER, UID, GID = "student", 1000, 1000
-OLD, SCRATCH, TMP = "/.old", "/.scratch", "/tmp"  # noqa: S108
+OLD, TMP = "/.old", "/tmp"  # noqa: S108
+SCRATCH = f"{OLD}/proc"
+"""Where the scratch file system is until the old root is let go of: covers what nobody needs."""
 PARTS = {"home": HOME, "tmp": TMP, "shm": "/dev/shm"}  # noqa: S108
 READ_ONLY = ns.ATTR_RDONLY | ns.ATTR_NOSUID | ns.ATTR_NODEV
 DEVICES = ("null", "zero", "full", "random", "urandom")
@@ -87,12 +92,12 @@ def build(sandbox: Sandbox, owner: tuple[int, int] | None) -> tuple[int, int]:
         SandboxError: a path of the description can't be shown.
     """
     old_proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    binds = [(os.path.realpath(source), target) for source, target in _wanted(sandbox)]
+    binds = [*_trees(), *_wanted(sandbox)]
     files, shared = (each and os.path.realpath(each) for each in (sandbox.files, sandbox.shared))
     ns.mount("", "/", "", ns.MS_REC | ns.MS_PRIVATE)
     flags = ns.MS_NOSUID | ns.MS_NODEV
     ns.mount("lesesal", TMP, "tmpfs", flags, "mode=0755,size=8m,nr_inodes=4096")
-    Path(TMP + OLD).mkdir()
+    os.mkdir(TMP + OLD)
     ns.pivot_root(TMP, TMP + OLD)
     os.chdir("/")
     os.umask(0o022)
@@ -101,7 +106,7 @@ def build(sandbox: Sandbox, owner: tuple[int, int] | None) -> tuple[int, int]:
             _show(source, target)
     _write_etc()
     _devices(sandbox.gpus)
-    Path("/proc").mkdir()
+    os.mkdir("/proc")
     options = flags | ns.MS_NOEXEC | ns.MS_RDONLY
     ns.mount("proc", "/proc", "proc", options, "hidepid=invisible")
     disk = _scratch(sandbox, owner)
@@ -113,82 +118,90 @@ def build(sandbox: Sandbox, owner: tuple[int, int] | None) -> tuple[int, int]:
         if _in_scratch(target):
             _show(source, target)
     ns.detach(OLD)
-    Path(OLD).rmdir()
+    os.rmdir(OLD)
     ns.mount("", "/", "", ns.MS_BIND | ns.MS_REMOUNT | flags | ns.MS_RDONLY)
     return old_proc, disk
 
 
+@functools.cache
+def _trees() -> tuple[tuple[str, str], ...]:
+    return tuple((os.path.realpath(tree), tree) for tree in seen().trees)
+
+
 def _wanted(sandbox: Sandbox) -> Iterator[tuple[str, str]]:
-    for tree in seen().trees:
-        yield tree, tree
     for path in sandbox.readable:
-        yield path, path
+        yield os.path.realpath(path), os.path.normpath(path)
     for source, target in sandbox.datasets:
-        if not Path(target).is_absolute() or ".." in Path(target).parts:
+        if not target.startswith("/") or ".." in target.split("/"):
             raise SandboxError(f"A data set can't be seen at {target!r}: it is no absolute path.")
-        if not Path(source).exists():
+        if not os.path.exists(source):
             raise SandboxError(f"The data set {source} is not on this machine.")
-        yield source, target
+        yield os.path.realpath(source), os.path.normpath(target)
 
 
 def _in_scratch(path: str) -> bool:
-    return any(Path(path).is_relative_to(each) for each in PARTS.values())
+    return any(path == each or path.startswith(f"{each}/") for each in PARTS.values())
 
 
 def _show(source: str, target: str) -> None:
     """Show a file or a folder of the old root, read-only."""
-    inside, place = OLD + source, Path(target)
+    inside = OLD + source
     try:
-        if Path(inside).is_dir():
-            place.mkdir(0o755, parents=True, exist_ok=True)
-        elif not place.exists():
-            place.parent.mkdir(0o755, parents=True, exist_ok=True)
-            place.touch(0o644)
+        if os.path.isdir(inside):
+            os.makedirs(target, exist_ok=True)
+        elif not os.path.exists(target):
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            _write(target, "")
     except OSError as error:
         raise SandboxError(f"{source} can't be seen at {target}: {error.strerror}.") from error
     ns.bind(inside, target, READ_ONLY)
 
 
+def _write(path: str, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(descriptor, text.encode("ascii"))
+    finally:
+        os.close(descriptor)
+
+
 def _write_etc() -> None:
-    Path("/etc").mkdir(exist_ok=True)
+    os.makedirs("/etc", exist_ok=True)
     for name, text in ETC.items():
-        Path("/etc", name).write_text(text, encoding="ascii")
+        _write(f"/etc/{name}", text)
     for path, to in seen().links:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         with contextlib.suppress(FileExistsError):  # a tree that is shown has it
-            Path(path).symlink_to(to)
+            os.symlink(to, path)
 
 
 def _devices(gpus: int) -> None:
-    Path("/dev").mkdir()
+    os.mkdir("/dev")
     wanted = list(DEVICES)
     if gpus:
         found = Path(OLD, "dev").glob("nvidia*")
         wanted += [path.name for path in found if path.is_char_device()]
     for name in wanted:
-        Path("/dev", name).touch()
+        _write(f"/dev/{name}", "")
         ns.bind(f"{OLD}/dev/{name}", f"/dev/{name}", ns.ATTR_NOSUID | ns.ATTR_NOEXEC)
     if gpus:
         # The driver's library asks for the devices' addresses here.
         _show("/sys", "/sys")
     for name, to in LINKS.items():
-        Path("/dev", name).symlink_to(to)
+        os.symlink(to, f"/dev/{name}")
 
 
 def _scratch(sandbox: Sandbox, owner: tuple[int, int] | None) -> int:
     """One file system for all that may be written, so that its size is one limit."""
     limits = sandbox.limits
-    Path(SCRATCH).mkdir()
     options = f"mode=0755,size={limits.disk_bytes},nr_inodes={limits.inodes}"
     ns.mount("scratch", SCRATCH, "tmpfs", ns.MS_NOSUID | ns.MS_NODEV, options)
     disk = os.open(SCRATCH, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     for name, target in PARTS.items():
-        part = Path(SCRATCH, name)
-        part.mkdir(0o700)
+        part = f"{SCRATCH}/{name}"
+        os.mkdir(part, 0o700)
         if owner:
             os.chown(part, *owner)
-        Path(target).mkdir(parents=True, exist_ok=True)
-        ns.mount(str(part), target, "", ns.MS_BIND)
-    ns.detach(SCRATCH)
-    Path(SCRATCH).rmdir()
+        os.makedirs(target, exist_ok=True)
+        ns.mount(part, target, "", ns.MS_BIND)
     return disk

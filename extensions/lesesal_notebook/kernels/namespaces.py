@@ -12,8 +12,11 @@ import ctypes
 import fcntl
 import os
 import resource
+import signal
 import socket
 import struct
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
@@ -28,16 +31,36 @@ CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID = 21, 7, 6
 SECUREBITS = 0xEF
 
 _CALLS = {
-    "x86_64": {"pivot_root": 155, "keyctl": 250, "mount_setattr": 442},
-    "aarch64": {"pivot_root": 41, "keyctl": 219, "mount_setattr": 442},
+    "x86_64": {"clone": 56, "pivot_root": 155, "keyctl": 250, "mount_setattr": 442},
+    "aarch64": {"clone": 220, "pivot_root": 41, "keyctl": 219, "mount_setattr": 442},
 }
 _MACHINE = os.uname().machine
 _libc = ctypes.CDLL(None, use_errno=True)
+_held = ctypes.PyDLL(None, use_errno=True)
 
 
 def unshare(flags: int) -> None:
     """unshare(2)"""
     _checked("unshare", _libc.unshare(ctypes.c_int(flags)))
+
+
+def setns(namespace: int, kind: int) -> None:
+    """setns(2): into an open namespace of this kind; into one of processes, what is forked next."""
+    _checked("setns", _libc.setns(ctypes.c_int(namespace), ctypes.c_int(kind)))
+
+
+def clone(flags: int) -> int:
+    """As `os.fork`, the child in new namespaces (clone(2)); this process stays where it is."""
+    python = ctypes.pythonapi
+    words = [ctypes.c_long(each) for each in (_CALLS[_MACHINE]["clone"], flags | signal.SIGCHLD)]
+    python.PyOS_BeforeFork()
+    # Python's lock stays with this thread, in both processes.
+    pid: int = _held.syscall(*words, *[ctypes.c_long(0)] * 4)
+    number = ctypes.get_errno()
+    (python.PyOS_AfterFork_Parent if pid else python.PyOS_AfterFork_Child)()
+    if pid < 0:
+        raise OSError(number, os.strerror(number), "clone")
+    return pid
 
 
 def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
@@ -126,18 +149,18 @@ def loopback_up() -> None:
         fcntl.ioctl(any_socket, siocsifflags, struct.pack("16sh14x", b"lo", up))
 
 
-def forget_environment() -> None:
-    """Blank the strings this process was started with, which /proc/PID/environ shows for ever.
+def replace_environment(environment: Mapping[str, str]) -> None:
+    """Have these variables, and blank the strings that this process was started with.
 
-    ``os.environ`` keeps what it had: in memory of its own (proc(5), env_start and env_end).
+    /proc/PID/environ shows those for ever; ``os.environ`` is in memory of its own (proc(5),
+    env_start and env_end).
     """
     after_name = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
     start, end = int(after_name[47]), int(after_name[48])
-    kept = dict(os.environ)
     os.environ.clear()
     if 0 < start < end:
         ctypes.memset(start, 0, end - start)
-    os.environ.update(kept)
+    os.environ.update(environment)
 
 
 def limit(name: int, most: int) -> None:
@@ -145,6 +168,38 @@ def limit(name: int, most: int) -> None:
     hard = resource.getrlimit(name)[1]
     value = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(name, (value, value))
+
+
+def close_but(*kept: int) -> None:
+    """Close every open file but these."""
+    low = 0
+    for descriptor in sorted(kept):
+        if low < descriptor:  # closerange(0, 0) of Python 3.11 closes all
+            os.closerange(low, descriptor)
+        low = descriptor + 1
+    os.closerange(low, os.sysconf("SC_OPEN_MAX"))
+
+
+def end_children(*but: int) -> None:
+    """Kill all children but these, until there are none; with a bound for those that fork on."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    for _ in range(1000):
+        orphans = {int(pid) for pid in children.read_text("ascii").split()}.difference(but)
+        if not orphans:
+            return
+        for pid in orphans:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        # A process 1 ends only when all in its namespace were collected, so in no order of ours.
+        while orphans := {pid for pid in orphans if not _collected(pid)}:
+            time.sleep(0.001)
+
+
+def _collected(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] > 0
+    except ChildProcessError:
+        return True
 
 
 def send_descriptors(channel: socket.socket, message: bytes, *descriptors: int) -> None:

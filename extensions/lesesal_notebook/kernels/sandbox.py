@@ -1,11 +1,14 @@
 """Where a student's code runs: alone, with nothing of the machine, and for so long and so much.
 
-`enter` is called in a process that was just forked, and returns in the one that will be the kernel.
 Three processes stand for one sandbox:
 
-    keeper   outside, trusted: watches the limits, passes signals on, cleans up, writes the account
-    init     process 1 inside: collects what nobody waits for; when it ends, all inside ends
-    kernel   what `enter` returned in
+    keeper   outside, trusted: watches the limits, passes signals on, cleans up, gives the account;
+             the fork server is the keeper of all its kernels (`box`), and `enter` makes one that
+             keeps one kernel (`keeper`)
+    first    process 1 inside: collects what nobody waits for; when it ends, all inside ends. Made
+             beforehand by a small process, the cradle, that ends with the keeper (`cradle`)
+    kernel   forked from the keeper; builds the walls around itself, and gives up its rights
+             (`inside`)
 
 What holds, what does not and what it needs of the machine: docs/sandbox.md.
 """

@@ -5,9 +5,9 @@ goes when it ends, and serves processes of its own user only (`request` says wha
 ends, and all kernels with it, when the other end of its standard input is closed, so when whoever
 started it is gone.
 
-A kernel is a child of the server, or, with a sandbox, the process in which `sandbox.enter`
-returned. SIGKILL for that is told to the sandbox's keeper as SIGTERM, which ends all inside and
-gives its account; the end of the connection kills the keeper too.
+A kernel is a child of the server, which is also the keeper of all sandboxes of namespaces: it looks
+at their limits, ends what is in them and gives their accounts (`box`). One without namespaces has a
+keeper of its own between them, to which all signals but SIGINT are told as SIGTERM.
 
 Why one thread only: after a fork, locks that another thread held stay locked for ever
 (pthread_atfork(3)), and a CUDA context does not survive it.
@@ -27,12 +27,24 @@ import signal
 import socket
 import struct
 import sys
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from . import birth, sandbox
-from .lean import LeanKernelApp
+from . import namespaces as ns
+from . import sandbox
+from .box import Box
+from .cgroups import Group
+from .cradle import Cradle
 from .lease import Lease
 from .request import MOST, KernelRequest, lines
+from .sandbox import NAMESPACES, Sandbox, SandboxError
+
+if TYPE_CHECKING:
+    from .lean import LeanKernelApp
+
+AGAIN = 0.02
+"""Seconds until a control group is tried again, which the Linux kernel still had in use."""
 
 
 class Server:
@@ -42,14 +54,28 @@ class Server:
         app: what its lean kernels have in common.
         listener: a listening unix socket.
         starter: a descriptor whose end of file is the end of the server.
+        cradle: makes what its kernels' sandboxes begin with.
+        sandboxed: all kernels have a sandbox, so that as an ordinary user it may become one process
+            that can have no others.
     """
 
-    def __init__(self, app: LeanKernelApp, listener: socket.socket, starter: int) -> None:
+    def __init__(
+        self,
+        app: LeanKernelApp,
+        listener: socket.socket,
+        starter: int,
+        cradle: Cradle,
+        sandboxed: bool = False,
+    ) -> None:
         self._app = app
         self._listener = listener
         self._starter = starter
+        self._cradle = cradle
+        self._sandboxed = sandboxed
+        self._among = False
         self._selector = selectors.DefaultSelector()
         self._leases: dict[int, Lease] = {}
+        self._groups: list[Group] = []
         self._going = True
 
     def serve(self) -> None:
@@ -65,19 +91,37 @@ class Server:
         self._listener.setblocking(False)
         register = self._selector.register
         register(self._listener, selectors.EVENT_READ, self._accept)
-        register(self._starter, selectors.EVENT_READ, self._stop)
+        for ending in (self._starter, self._cradle):
+            register(ending, selectors.EVENT_READ, self._stop)
         register(woken, selectors.EVENT_READ, lambda: self._reap(woken))
         try:
             while self._going:
-                for key, _ in self._selector.select():
+                for key, _ in self._selector.select(self._pause()):
                     key.data()
+                self._look()
         finally:
             for lease in self._leases.values():
                 lease.kill()
-            _end_children()
+            ns.end_children(self._cradle.pid)
+            self._cradle.close()
 
     def _stop(self) -> None:
         self._going = False
+
+    def _pause(self) -> float | None:
+        """Seconds until something is to be looked at; None where there is nothing."""
+        boxes = [lease.box for lease in self._leases.values() if lease.box]
+        pauses = [box.watched.next - time.monotonic() for box in boxes]
+        if self._groups:
+            pauses.append(AGAIN)
+        return max(0.0, min(pauses)) if pauses else None
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        for lease in self._leases.values():
+            if lease.box and lease.box.watched.next <= now:
+                lease.box.look()
+        self._groups = [group for group in self._groups if not group.remove()]
 
     def _accept(self) -> None:
         try:
@@ -111,8 +155,11 @@ class Server:
                     lease.hand_on(int(json.loads(text)["signal"]))
                 else:
                     self._start(lease, KernelRequest.from_line(text))
-            except (ValueError, KeyError, TypeError, OSError) as error:
-                lease.tell(event="failed", says=f"The kernel could not be started: {error}")
+            except (ValueError, KeyError, TypeError, OSError, SandboxError) as error:
+                before = (
+                    "" if isinstance(error, SandboxError) else "The kernel could not be started: "
+                )
+                lease.tell(event="failed", says=f"{before}{error}")
                 self._close(lease)
                 return
 
@@ -124,74 +171,100 @@ class Server:
         lease.kill()
 
     def _start(self, lease: Lease, request: KernelRequest) -> None:
+        from . import birth
+
         threads = len(list(Path("/proc/self/task").iterdir()))
         if threads != 1:
             raise ValueError(
                 f"the fork server has {threads} threads, and can only fork with one. A module that"
                 " it imports starts them: leave it out of what is preloaded."
             )
-        if request.sandbox is not None and request.connection["transport"] != "ipc":
+        wanted = None if request.sandbox is None else Sandbox.from_dict(request.sandbox)
+        if wanted and request.connection["transport"] != "ipc":
             raise ValueError("nothing of the network reaches into a sandbox: it needs ipc.")
+        if self._among and (wanted is None or wanted.kind != NAMESPACES):
+            raise ValueError("this fork server has only kernels in sandboxes of namespaces.")
         listeners = birth.bind(request.connection)
-        report, told = os.pipe()
+        report, told = socket.socketpair()
+        box = None
         try:
-            pid = os.fork()
+            if wanted and wanted.kind == NAMESPACES:
+                box = Box(wanted, self._cradle)
+                self._go_among(box)
+            server = os.getpid()
+            pid = box.fork(back=not self._among) if box else os.fork()
             if not pid:
                 descriptors = {name: one.fileno() for name, one in listeners.items()}
-                birth.become(self._app, request, descriptors, told)
-        except OSError:
-            os.close(report)
+                birth.become(self._app, request, descriptors, birth.Place(told, server, box))
+        except (OSError, SandboxError):
+            report.close()
+            if box:
+                box.drop()
             raise
         finally:
-            os.close(told)
+            told.close()
             for one in listeners.values():
                 one.close()
-        os.set_blocking(report, False)
-        lease.pid, lease.report, lease.sandboxed = pid, report, request.sandbox is not None
+        report.setblocking(False)
+        lease.pid, lease.report, lease.box = pid, report, box
+        lease.kept = wanted is not None and box is None
         self._leases[pid] = lease
         self._selector.register(report, selectors.EVENT_READ, lambda: self._hear(lease))
+        if box:
+            self._selector.register(box.first.fd, selectors.EVENT_READ, lambda: self._empty(lease))
+
+    def _go_among(self, box: Box) -> None:
+        """As an ordinary user: be in the user namespace of the sandboxes, where it may fork."""
+        if self._sandboxed and box.first.outer >= 0 and not self._among:
+            ns.setns(box.first.outer, ns.NEWUSER)
+            self._among = True
 
     def _hear(self, lease: Lease) -> None:
-        if lease.report >= 0 and not lease.hear():
+        if lease.report and not lease.hear():
             self._silent(lease)
 
     def _silent(self, lease: Lease) -> None:
-        self._selector.unregister(lease.report)
-        os.close(lease.report)
-        lease.report = -1
+        if lease.report:
+            self._selector.unregister(lease.report)
+            lease.report.close()
+            lease.report = None
 
     def _reap(self, woken: int) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(woken, 4096)
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, used = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if not pid:
                 return
             lease = self._leases.pop(pid, None)
-            if lease is not None:
+            if lease is None:
+                continue
+            code = os.waitstatus_to_exitcode(status)
+            if lease.box:
+                lease.box.ended(code, used)
+            else:
                 # What a kernel started and left behind has become a child of the server.
-                _end_children(*self._leases)
-                lease.ended(os.waitstatus_to_exitcode(status))
-                if lease.report >= 0:
-                    self._silent(lease)
-                self._close(lease)
+                ns.end_children(self._cradle.pid, *self._leases)
+                self._ended(lease, code)
 
-
-def _end_children(*but: int) -> None:
-    """Kill all children but these, until there are none; with a bound for those that fork on."""
-    children = Path(f"/proc/self/task/{os.getpid()}/children")
-    for _ in range(1000):
-        orphans = {int(pid) for pid in children.read_text().split()}.difference(but)
-        if not orphans:
+    def _empty(self, lease: Lease) -> None:
+        """Nothing runs in its sandbox any more: the kernel was collected before."""
+        if lease.box is None or lease.box.status is None:
             return
-        for pid in orphans:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, 0)
+        self._selector.unregister(lease.box.first.fd)
+        said = lease.box.account()
+        if lease.box.group:
+            self._groups.append(lease.box.group)
+        lease.account |= said
+        self._ended(lease, lease.box.status)
+
+    def _ended(self, lease: Lease, status: int) -> None:
+        lease.ended(status)
+        self._silent(lease)
+        self._close(lease)
 
 
 def listen(path: Path) -> socket.socket:
@@ -219,6 +292,7 @@ def preload(names: list[str]) -> dict[str, str]:
             importlib.import_module(name)
             if name.partition(".")[0] == "matplotlib":
                 importlib.import_module("matplotlib.pyplot")
+                importlib.import_module(f"{__package__}.plots").prepare()
         except BaseException as error:
             missing[name] = str(error) or repr(error)
     return missing
@@ -228,9 +302,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="lesesal_notebook.kernels.server")
     parser.add_argument("socket", type=Path, metavar="SOCKET")
     parser.add_argument("--preload", nargs="*", default=[], metavar="MODULE")
+    parser.add_argument("--sandboxed", action="store_true")
     options = parser.parse_args()
     # https://docs.python.org/3.11/library/gc.html#gc.freeze: kernels share what is never touched.
     gc.disable()
+    ns.be_subreaper()
+    # Before anything is imported: what it makes is as small as it is.
+    cradle = Cradle()
     # ipykernel.debugger imports pydevd, which would tell of itself on standard error.
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     for name in ONE_THREAD:
@@ -238,16 +316,17 @@ def main() -> None:
     listener = listen(options.socket)
     missing = preload(options.preload)
     sandbox.prepare()
+    from . import birth
+
     app = birth.prepare()
     gc.collect()
     gc.freeze()
-    birth.adopt_orphans()
     sys.stdout.write(json.dumps({"missing": missing}) + "\n")
     sys.stdout.flush()
     # The kernels inherit it.
     os.dup2(2, 1)
     try:
-        Server(app, listener, starter=0).serve()
+        Server(app, listener, 0, cradle, options.sandboxed).serve()
     finally:
         shutil.rmtree(options.socket.parent, ignore_errors=True)
 

@@ -24,6 +24,9 @@ class Watch:
         scratch: an open folder of its scratch file system, or -1.
         memory_bytes: its limit.
         pids: which processes; all that ``proc`` shows unless told.
+
+    Attributes:
+        ended: what those used that have ended and were waited for by whoever watches.
     """
 
     by = "watch"
@@ -37,8 +40,9 @@ class Watch:
     ) -> None:
         self._proc, self._scratch, self._most = proc, scratch, memory_bytes
         self._pids = pids or self._all
+        self.ended: resource.struct_rusage | None = None
         self._alive: dict[tuple[str, str], float] = {}
-        self._gone = 0.0
+        self._gone = self._cpu = 0.0
         self._peak = 0
         self._over = False
 
@@ -57,12 +61,21 @@ class Watch:
             memory = self._files() + sum(self._proportional(pid) for pid in pids)
         self._gone += sum(spent for key, spent in self._alive.items() if key not in alive)
         self._alive = alive
-        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
         now = sum(alive.values())
-        cpu = max(self._gone + now, waited + now, ended.ru_utime + ended.ru_stime)
+        if self.ended:
+            waited += self.ended.ru_utime + self.ended.ru_stime
+        self._cpu = max(self._cpu, self._gone + now, waited + now)
         self._peak = max(self._peak, memory)
         self._over = self._over or memory > self._most
-        return Usage(cpu, self._peak or ended.ru_maxrss * 1024, self._over)
+        return Usage(self._cpu, self._peak or self._most_at_once(), self._over)
+
+    def _most_at_once(self) -> int:
+        return self.ended.ru_maxrss * 1024 if self.ended else 0
+
+    def close(self) -> None:
+        for descriptor in (self._proc, self._scratch):
+            if descriptor >= 0:
+                os.close(descriptor)
 
     def _all(self) -> list[str]:
         return [name for name in os.listdir(self._proc) if name.isdigit()]  # noqa: PTH208

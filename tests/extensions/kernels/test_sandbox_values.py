@@ -116,7 +116,7 @@ def test_places_of_version_2(tmp_path: Path) -> None:
 
 def test_version_2_is_set_and_read(tmp_path: Path) -> None:
     group = cgroups.Group.__new__(cgroups.Group)
-    group._version, group._folders = 2, {"memory": tmp_path}
+    group._version, group._folders = 2, {"memory": str(tmp_path)}
     for name, text in {
         "memory.peak": "4096\n",
         "memory.events": "low 0\nhigh 0\nmax 3\noom 1\noom_kill 1\n",
@@ -136,6 +136,26 @@ def test_groups_that_were_left_are_swept(tmp_path: Path, monkeypatch: pytest.Mon
         os.utime(tmp_path / name, (0, 0))
     cgroups.sweep()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["another", "lesesal-kernel-2-new"]
+
+
+def test_a_group_in_use_is_left_for_another_time(tmp_path: Path) -> None:
+    group = cgroups.Group(cgroups.Places(1, {"memory": tmp_path, "cpuacct": tmp_path}), 4096, 9)
+    written = next(tmp_path.glob("*/memory.limit_in_bytes"))
+    assert not group.remove()
+    written.unlink()
+    assert group.remove()
+    assert group.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_groups_of_a_process_that_was_killed_are_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cgroups, "here", lambda: cgroups.Places(2, {"memory": tmp_path}))
+    for name in ("lesesal-kernel-12-a", "lesesal-kernel-12-b", "lesesal-kernel-123-a"):
+        (tmp_path / name).mkdir()
+    cgroups.remove_of(12)
+    assert [path.name for path in tmp_path.iterdir()] == ["lesesal-kernel-123-a"]
 
 
 def test_no_memory_controller_means_no_place() -> None:

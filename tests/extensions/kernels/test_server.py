@@ -80,6 +80,12 @@ CELLS = (
     "import beside\nbeside.word",
     "%cd -q /\n%pwd",
     "import matplotlib.pyplot as plt\nplt.figure(figsize=(1, 1))\nplt.plot([1, 2]);",
+    "x = 1\nx is 1",
+    "assert (x, 'word')\n'\\d'",
+    "def fails(n):\n    a = n\n    return 1 / a\nfails(0)",
+    "def fails(n):\n    a = n\n    return 1 / a\nfails(0)",
+    "raise KeyError('a') from ValueError('b')",
+    "import sys\nprint('one', file=sys.stderr)\nprint('two')\nsys.stdout.writelines(['3', '4'])",
     "raise SystemExit(3)",
     "print(*sorted(set(globals()) - {'beside'}))",
     "sys.displayhook.__class__, type(sys.stdout), sys.stdout.isatty(), sys.stdin.read()",
@@ -124,6 +130,46 @@ async def test_a_plot_is_shown_where_the_library_was_preloaded() -> None:
             async with forked.kernel(server, lean=lean) as cells:
                 said = dict(await cells.run(plot))
                 assert set(said["display_data"]["data"]) == {"image/png", "text/plain"}
+
+
+async def test_a_first_figure_is_drawn_ahead_and_leaves_nothing_behind() -> None:
+    asked = {
+        "import matplotlib\nmatplotlib.mathtext.MathTextParser._parser is not None": "True",
+        "matplotlib._pylab_helpers.Gcf.figs": "OrderedDict()",
+        "'matplotlib_inline.backend_inline' in __import__('sys').modules": "False",
+        "{key for key, value in matplotlib.rcParamsDefault.items()"
+        " if key != 'backend' and matplotlib.rcParams[key] != value}": "set()",
+        "from pathlib import Path\nimport os\n"
+        "[file.name for entry in Path(f'/proc/{os.getppid()}/fd').iterdir()"
+        " if (file := entry.resolve()).suffix == '.ttf']": "[]",
+    }
+    with ForkServer(["matplotlib"], environment=forked.ENVIRONMENT) as server:
+        async with forked.kernel(server) as cells:
+            assert {code: await cells.value(code) for code in asked} == asked
+
+
+async def test_a_figure_is_the_same_picture_where_the_library_was_preloaded() -> None:
+    draw = """
+import hashlib, io
+from matplotlib.figure import Figure
+from matplotlib.markers import MarkerStyle
+figure = Figure(figsize=(4, 3))
+axes = figure.subplots()
+axes.semilogy([0.01, 1, 100], "o-", label="$x^2$")
+axes.plot([0, 1, 2], marker=MarkerStyle("^").rotated(deg=30), fillstyle="left", label="turned")
+axes.tick_params(length=9, color="red", direction="in")
+axes.legend()
+figure.savefig(written := io.BytesIO(), format="png")
+"""
+    value = "written.tell() > 1000, hashlib.sha256(written.getvalue()).hexdigest()"
+    drawn = []
+    for preloaded in ([], ["matplotlib"]):
+        with ForkServer(preloaded, environment=forked.ENVIRONMENT) as server:
+            async with forked.kernel(server) as cells:
+                await cells.run(draw)
+                drawn.append(await cells.value(value))
+    assert drawn[0] == drawn[1]
+    assert drawn[0].startswith("(True, ")
 
 
 async def test_what_is_preloaded_is_there_and_the_rest_is_told(server: ForkServer) -> None:
@@ -309,11 +355,11 @@ async def test_two_hundred_kernels_do_not_make_the_server_grow(
             kernel.signal(signal.SIGKILL)
             assert await asyncio.wait_for(kernel.ended(), SECONDS) == -signal.SIGKILL
             kernel.close()
-        until(lambda: not process.children(), "kernels are left")
+        until(lambda: process.children() == idle_children, "kernels are left")
         until(lambda: process.num_fds() == idle, "connections are left")
         return process.memory_info().rss
 
-    idle = process.num_fds()
+    idle, idle_children = process.num_fds(), process.children()
     memory = await some(20)
     later_memory = await some(200)
     assert later_memory - memory < 1_000_000

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +17,7 @@ import forked
 import psutil
 import pytest
 
-from lesesal_notebook.kernels import sandbox
+from lesesal_notebook.kernels import cgroups, sandbox
 from lesesal_notebook.kernels.client import ForkedKernel, ForkServer, KernelError
 from lesesal_notebook.kernels.request import KernelRequest
 from lesesal_notebook.kernels.sandbox import Limits, Sandbox
@@ -113,15 +118,104 @@ async def test_all_of_it_is_gone_with_the_connection_or_the_server() -> None:
             for cells in (one, other):
                 await cells.run("import os, time\nif os.fork() == 0: os.setsid(); time.sleep(600)")
             process = psutil.Process(server.pid)
-            ones = psutil.Process(held(one).pid).children(recursive=True)
+            kernel = psutil.Process(held(one).pid)
+            ones = [kernel, *kernel.children(recursive=True)]
+            assert len(ones) == 2  # and what it left
+            (cradle,) = set(process.children()) - {kernel, psutil.Process(held(other).pid)}
+            firsts = set(cradle.children())
             held(one).close()
-            assert len(ones) >= 3  # the first process inside, the kernel, what it left
             assert psutil.wait_procs(ones, timeout=SECONDS)[1] == []
+            _, left = psutil.wait_procs(firsts, timeout=1)
+            assert len(left) == len(firsts) - 1
             others = process.children(recursive=True)
-            assert len(others) >= 4
+            assert len(others) >= 5  # the cradle, a first process and a spare one, two of the other
             assert await other.value("1") == "1"
             os.kill(server.pid, signal.SIGKILL)
             assert psutil.wait_procs(others, timeout=SECONDS)[1] == []
+
+
+async def test_without_its_cradle_a_server_ends() -> None:
+    with ForkServer(environment=forked.ENVIRONMENT) as server:
+        async with forked.kernel(server, sandbox=BOX) as cells:
+            process = psutil.Process(server.pid)
+            (cradle,) = set(process.children()) - {psutil.Process(held(cells).pid)}
+            all_of_it = process.children(recursive=True)
+            cradle.kill()
+            assert await asyncio.wait_for(held(cells).ended(), SECONDS) == -signal.SIGKILL
+            assert psutil.wait_procs(all_of_it, timeout=SECONDS)[1] == []
+            last = time.monotonic() + SECONDS
+            while server.alive:
+                assert time.monotonic() < last
+                await asyncio.sleep(0.02)
+
+
+async def test_nothing_outlives_a_server_and_its_cradle_that_are_killed_at_once() -> None:
+    with ForkServer(environment=forked.ENVIRONMENT) as server:
+        async with forked.kernel(server, sandbox=BOX) as cells:
+            process = psutil.Process(server.pid)
+            kernel = psutil.Process(held(cells).pid)
+            (cradle,) = set(process.children()) - {kernel}
+            others = [kernel, *cradle.children()]
+            process.suspend()
+            cradle.kill()
+            process.kill()
+            assert psutil.wait_procs(others, timeout=SECONDS)[1] == []
+            cgroups.remove_of(process.pid)
+
+
+ORDINARY = """
+import asyncio, json, sys
+from lesesal_notebook.kernels.client import ForkedKernel, ForkServer, KernelError
+from lesesal_notebook.kernels.request import KernelRequest
+from lesesal_notebook.kernels.sandbox import Limits, Sandbox
+
+async def one(server, **limits):
+    channels = ("shell", "iopub", "stdin", "control", "hb")
+    ports = {f"{each}_port": number for number, each in enumerate(channels)}
+    connection = {"transport": "ipc", "ip": str(server.folder / "k"), "key": "k",
+                  "signature_scheme": "hmac-sha256", **ports}
+    without = limits.pop("without", False)
+    box = None if without else Sandbox(limits=Limits(**limits)).to_dict()
+    kernel = ForkedKernel(server.socket, KernelRequest(connection, lean=True, sandbox=box))
+    try:
+        await kernel.started()
+    except KernelError as error:
+        return str(error)
+    if not limits:
+        kernel.signal(15)
+    said = [await kernel.ended(), kernel.account]
+    for number in range(5):
+        (server.folder / f"k-{number}").unlink()
+    return said
+
+with ForkServer(sandboxed=sys.argv[1:] == ["sandboxed"]) as server:
+    wanted = {}, {"seconds": -29.5}, {"without": True}
+    print(json.dumps([asyncio.run(one(server, **each)) for each in wanted]))
+"""
+
+
+@pytest.mark.parametrize("all_of_them", [[], ["sandboxed"]], ids=["some", "all"])
+def test_an_ordinary_users_server_keeps_sandboxes(all_of_them: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", ORDINARY, *all_of_them],
+        user=65534,
+        group=65534,
+        extra_groups=[],
+        env=forked.ENVIRONMENT | {"HOME": "/"},
+        cwd="/",
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    (status, account), (late_status, late), without = json.loads(done.stdout)
+    assert (status, account["limit"], account["by"]) == (-signal.SIGKILL, "", "watch")
+    assert account["cpu_seconds"] > 0
+    assert account["memory_bytes"] > 1_000_000
+    assert (late_status, late["limit"]) == (-signal.SIGKILL, "time")
+    if all_of_them:
+        assert without.endswith("only kernels in sandboxes of namespaces.")
+    else:
+        assert without == [-signal.SIGTERM, {}]
 
 
 @pytest.mark.parametrize(
@@ -140,6 +234,26 @@ async def test_a_sandbox_that_cannot_be_made_says_why_and_the_next_can(
             pass
     async with forked.kernel(server, sandbox=BOX) as cells:
         assert await cells.value("1") == "1"
+
+
+async def test_kernels_leave_no_file_open(server: ForkServer) -> None:
+    process = psutil.Process(server.pid)
+    async with forked.kernel(server, sandbox=BOX):
+        pass
+    (cradle,) = process.children()
+
+    def files() -> tuple[int, int]:
+        return process.num_fds(), cradle.num_fds()
+
+    last = time.monotonic() + SECONDS
+    idle = files()
+    for wanted in (BOX, {"datasets": [["/nowhere/at/all", "/data"]]}, BOX):
+        with contextlib.suppress(KernelError):
+            async with forked.kernel(server, sandbox=wanted):
+                pass
+    while files() > idle:
+        assert time.monotonic() < last, (files(), idle)
+        await asyncio.sleep(0.02)
 
 
 async def test_a_sandbox_is_not_reached_over_the_network(server: ForkServer) -> None:
