@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from courses.grades import Reason, State
 from courses.store.audit import note
 from courses.store.base import Base, Moment
-from courses.store.courses import AssignmentRow
+from courses.store.courses import AssignmentRow, find_course
 from courses.store.submissions import SubmissionRow
 
 
@@ -104,13 +104,44 @@ def of_submission(session: Session, key: str) -> tuple[bool, Check | None]:
     submission = session.get_one(SubmissionRow, key)
     row = session.get(CheckRow, key)
     if row is not None:
-        tests = tuple((str(name), bool(passed)) for name, passed in row.tests)
-        return True, Check(State(row.state), Reason(**row.reason), tests)
+        return True, _check(row)
     last = session.scalar(
         select(func.max(SubmissionRow.timestamp)).where(
             SubmissionRow.assignment_id == submission.assignment_id,
             SubmissionRow.user == submission.user,
         )
     )
-    wanted = submission.assignment.value().grading.grade_on_submit
-    return wanted and not submission.assignment.withdrawn and last == submission.timestamp, None
+    return _is_wanted(submission) and last == submission.timestamp, None
+
+
+def of_person(session: Session, slug: str, user: str) -> dict[str, Check | None]:
+    """By submission, what the visible tests say of a person's hand-ins to a course; None: not yet.
+
+    What is not checked is not in it.
+    """
+    rows = session.execute(
+        select(SubmissionRow, CheckRow)
+        .join(AssignmentRow, AssignmentRow.id == SubmissionRow.assignment_id)
+        .outerjoin(CheckRow, CheckRow.submission_id == SubmissionRow.id)
+        .where(AssignmentRow.course_id == find_course(session, slug).id, SubmissionRow.user == user)
+        .order_by(SubmissionRow.timestamp)
+    ).all()
+    last = {submission.assignment_id: submission.id for submission, _ in rows}
+    found: dict[str, Check | None] = {}
+    for submission, row in rows:
+        if row is not None:
+            found[submission.id] = _check(row)
+        elif submission.id == last[submission.assignment_id] and _is_wanted(submission):
+            found[submission.id] = None
+    return found
+
+
+def _check(row: CheckRow) -> Check:
+    tests = tuple((str(name), bool(passed)) for name, passed in row.tests)
+    return Check(State(row.state), Reason(**row.reason), tests)
+
+
+def _is_wanted(submission: SubmissionRow) -> bool:
+    """Whether hand-ins to its assignment are checked."""
+    assignment = submission.assignment
+    return assignment.value().grading.grade_on_submit and not assignment.withdrawn

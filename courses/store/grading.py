@@ -20,13 +20,21 @@ from courses.store.courses import AssignmentRow, find_assignment
 
 
 class Kind(StrEnum):
-    """What a run does: bring files to the course directory, grade them too, publish; or grade all
-    in a copy of the course directory, to see what would change.
+    """What a run does: bring files to the course directory, grade them too, publish; grade all in a
+    copy of the course directory, to see what would change; or run some of them again and again, to
+    see which tests differ.
     """
 
     COLLECT = "collect"
     GRADE = "grade"
     PREVIEW = "preview"
+    TESTS = "tests"
+
+    @property
+    def records(self) -> bool:
+        """Whether what comes of submissions is to be kept."""
+        return self not in (Kind.PREVIEW, Kind.TESTS)
+
     PUBLISH = "publish"
 
 

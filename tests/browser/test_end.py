@@ -297,6 +297,7 @@ def expect_the_end(page: Page, path: Path, seconds: float = 15) -> None:
     until(20, lambda: '"execution_count": 2' in path.read_text())
 
 
+@pytest.mark.slow
 def test_at_the_signal_all_is_saved_and_what_runs_is_stopped(page: Page, session: Session) -> None:
     tell(session, 60 * MINUTE)
     notebook, text = session.home / "work.ipynb", session.home / "notes.txt"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from courses.classroom import grading_views
 from courses.classroom.api.base import JsonHandler, moment
 from courses.classroom.api.handins import submission_json
 from courses.classroom.desks import Standing
@@ -24,8 +25,25 @@ def assignment_json(standing: Standing) -> dict[str, object]:
         "kinds": list(assignment.kinds),
         "released": moment(standing.released),
         "fetched": moment(standing.fetched),
-        "submissions": [submission_json(each) for each in standing.submissions],
+        "submissions": [
+            {**submission_json(each), "check": check_json(standing, each.receipt.id)}
+            for each in standing.submissions
+        ],
     }
+
+
+def check_json(standing: Standing, submission: str) -> dict[str, object] | None:
+    """What the visible tests say of a hand-in; None where nobody asks them, or they say nothing."""
+    if submission not in standing.checks:
+        return None
+    found = standing.checks[submission]
+    said = grading_views.check(True, found)
+    if said is None:
+        return None
+    told = ("waiting", "passed", "count", "says")
+    known = {"passed": 0, "count": 0, "says": "", **said}
+    failed = [name for name, passed in found.tests if not passed] if found else []
+    return {**{name: known[name] for name in told}, "failed": failed}
 
 
 class Courses(JsonHandler):

@@ -36,7 +36,7 @@ class _Runs(JsonHandler):
             "ended": moment(run.ended),
             "done": far.done if far else run.done,
             "total": far.total if far else run.total,
-            "says": run.says,
+            "says": far.says if far else run.says,
         }
 
 

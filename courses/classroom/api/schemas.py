@@ -42,6 +42,7 @@ _SUBMISSION: dict[str, Schema] = {
     "tasks": many(one(name=TEXT, score={"type": "number"}, max_score={"type": "number"})),
     "to_grade": BOOLEAN,
 }
+_CHECK = one(waiting=BOOLEAN, passed=COUNT, count=COUNT, failed=many(TEXT), says=TEXT)
 _REASON = one(kind=TEXT, facts={"type": "object"}, says=TEXT)
 _CHANGED = maybe({"type": "object"})
 
@@ -50,7 +51,7 @@ SCHEMAS: dict[str, Schema] = {
     "Health": one(status={"const": "ok"}),
     "Document": one(openapi=TEXT, info={"type": "object"}, paths={"type": "object"}),
     "Course": one(slug=TEXT, title=TEXT, role={"enum": ["student", "assistant", "instructor"]}),
-    "Submission": one(**_SUBMISSION),
+    "Submission": one(**_SUBMISSION, check=maybe(_CHECK)),
     "SubmissionOf": one(user=TEXT, **_SUBMISSION),
     "Assignment": one(
         name=TEXT,
@@ -114,7 +115,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "GradingRun": one(
         id=COUNT,
-        kind={"enum": ["collect", "grade", "publish", "preview"]},
+        kind={"enum": ["collect", "grade", "publish", "preview", "tests"]},
         state={"enum": ["waiting", "running", "done", "failed", "stopped"]},
         asked=MOMENT,
         asked_by=TEXT,

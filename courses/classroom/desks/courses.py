@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from courses.classroom.desks.base import Desk
 from courses.course import Assignment, Caller, Course, Role
-from courses.store import access, deadlines, people, releases, submissions
+from courses.store import access, checks, deadlines, people, releases, submissions
 from courses.store import courses as course_rows
+from courses.store.checks import Check
 from courses.submissions import Submission
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Where one person stands with one assignment, which has the person's own deadline."""
+    """Where one person stands with one assignment, which has the person's own deadline.
+
+    Attributes:
+        checks: by submission, what the visible tests say; None while they are waited for.
+    """
 
     assignment: Assignment
     released: datetime | None
     fetched: datetime | None
     submissions: tuple[Submission, ...]
+    checks: Mapping[str, Check | None]
 
 
 class Courses(Desk):
@@ -51,6 +58,7 @@ class Courses(Desk):
             }
             fetched = releases.fetches(session, slug)
             own = submissions.of_course(session, slug, user=who.name)
+            said = checks.of_person(session, slug, who.name)
         worked_on = {each.receipt.assignment for each in own}
         shown = [
             each
@@ -64,6 +72,7 @@ class Courses(Desk):
                 None if each in gone else released.get(each.name),
                 fetched.get((each.name, who.name)),
                 tuple(one for one in own if one.receipt.assignment == each.name),
+                said,
             )
             for each in shown
         ]

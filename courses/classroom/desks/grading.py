@@ -13,6 +13,8 @@ from courses.coursedir.publish import Planned, plan
 from courses.coursedir.scores import Scored, scores
 from courses.errors import NotFound, Refused
 from courses.grades import Progress, State
+from courses.grading import again
+from courses.grading.figures import Figures, figures
 from courses.language import gettext as _
 from courses.store import access, checks, grading, submissions
 from courses.store import courses as course_rows
@@ -61,6 +63,7 @@ class Board:
         came_in: when the course came in last, and with it perhaps other tests.
         run: the newest; None before the first.
         entries: who has handed in, by name.
+        tests: what is known of the tests.
     """
 
     course: Course
@@ -68,6 +71,7 @@ class Board:
     came_in: datetime
     run: Run | None
     entries: Sequence[Entry]
+    tests: Sequence[Figures]
 
 
 class GradingDesk(Desk):
@@ -83,7 +87,8 @@ class GradingDesk(Desk):
             kept = grading.outcomes(session, slug, name)
             found = submissions.of_course(session, slug, assignment=name)
         entries = _entries(found, kept, self._scores(slug, name))
-        return Board(course, assignment, came_in, run, entries)
+        tests = figures(again.known(folder_of(self.store, slug), name))
+        return Board(course, assignment, came_in, run, entries, tests)
 
     def plan(self, who: Caller, slug: str, name: str) -> tuple[Board, list[Planned]]:
         """What publishing would give to whom."""

@@ -46,6 +46,12 @@ class Grade(_Asking):
     kind = Kind.GRADE
 
 
+class Tests(_Asking):
+    """Some of what was handed in is run again and again, to see which tests differ."""
+
+    kind = Kind.TESTS
+
+
 class Publish(_Asking):
     """First what it would do, then the button."""
 
@@ -146,6 +152,7 @@ def routes() -> dict[str, type[Handler]]:
         f"{ASSIGNMENT}/grade": Grade,
         f"{ASSIGNMENT}/publish": Publish,
         f"{ASSIGNMENT}/preview": Preview,
+        f"{ASSIGNMENT}/tests": Tests,
         f"{ASSIGNMENT}/stop": Stop,
         f"{ASSIGNMENT}/progress": Far,
         f"{ASSIGNMENT}/outcomes": Outcomes,

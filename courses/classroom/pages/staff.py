@@ -82,6 +82,7 @@ class Assignment(AssignmentPage):
             run=grading_views.run(board.run, progress, course.timezone),
             seen=grading_views.seen(board.run, progress),
             summary=grading_views.summary(board, self.base(slug)),
+            tests=grading_views.tests(board),
             **staff_views.assignment(course, value, overview, now(), self.base(slug)),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ class ExchangeList(Exchange, ABCExchangeList):
     `title, due, deadline`; the last, None without one, is what `due.js` shows. With `cached`
     (one's own) or `inbound` (everybody's, for staff), one entry per student and assignment with
     `submissions`, whose entries have `timestamp, has_local_feedback, has_exchange_feedback,
-    feedback_updated, local_feedback_path` and `on_time, score, max_score`.
+    feedback_updated, local_feedback_path` and `on_time, score, max_score, check`; the last, None
+    where the visible tests are not run at once, is shown by `due.js` too.
     """
 
     def init_src(self) -> None:
@@ -133,6 +135,7 @@ class ExchangeList(Exchange, ABCExchangeList):
             "on_time": submission.on_time,
             "score": submission.score,
             "max_score": submission.max_score,
+            "check": dataclasses.asdict(submission.check) if submission.check else None,
         }
 
 
@@ -173,6 +176,9 @@ def _submission_line(info: Info) -> str:
         line += " (feedback ready to be fetched)"
     else:
         line += " (no feedback available)"
+    if check := info["check"]:
+        passed = "{passed} of {count} visible tests passed".format(**check)
+        line += f", {'visible tests are being run' if check['waiting'] else passed}"
     if info["score"] is not None:
         line += f" {info['score']:g} of {info['max_score']:g} points"
     return line

@@ -44,9 +44,35 @@ def is_plain_name(name: str) -> bool:
 
 
 @dataclasses.dataclass(frozen=True)
+class Check:
+    """What the tests that a student can see say of a version.
+
+    `waiting`: they are being run. `failed` has the names of those that were not passed, `says` a
+    sentence on how it ended, if it did not go well.
+    """
+
+    waiting: bool
+    passed: int
+    count: int
+    failed: tuple[str, ...]
+    says: str
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Check:
+        return cls(
+            waiting=bool(data["waiting"]),
+            passed=int(data["passed"]),
+            count=int(data["count"]),
+            failed=tuple(str(name) for name in data["failed"]),
+            says=str(data["says"]),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
 class Submission:
     """One handed-in version. `user` is empty where the list is one's own.
 
+    `check` is None where the visible tests are not run at once, and in lists of everybody's.
     `to_grade` is true for one of each person's: the last, or the one that the person has named.
     """
 
@@ -58,9 +84,11 @@ class Submission:
     score: float | None
     max_score: float | None
     to_grade: bool
+    check: Check | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Submission:
+        check = data.get("check")
         return cls(
             id=str(data["id"]),
             user=str(data.get("user", "")),
@@ -70,6 +98,7 @@ class Submission:
             score=data["score"],
             max_score=data["max_score"],
             to_grade=bool(data["to_grade"]),
+            check=Check.from_json(check) if check else None,
         )
 
     @property

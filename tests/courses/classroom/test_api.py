@@ -32,7 +32,10 @@ DIGEST = hashlib.sha256(NOTEBOOK).hexdigest()
 _numbers = itertools.count(1)
 
 pytestmark = pytest.mark.parametrize(
-    "classroom", ["sqlite", "postgresql"], indirect=True, scope="session"
+    "classroom",
+    ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)],
+    indirect=True,
+    scope="session",
 )
 
 
@@ -211,6 +214,7 @@ def test_assignment_after_the_whole_way(
                 "max_score": 10.0,
                 "tasks": [],
                 "to_grade": False,
+                "check": None,
             },
             {
                 "id": second["id"],
@@ -221,6 +225,7 @@ def test_assignment_after_the_whole_way(
                 "max_score": None,
                 "tasks": [],
                 "to_grade": True,
+                "check": None,
             },
         ],
     }

@@ -19,6 +19,7 @@ from classroom_kit import NOW, course, enrol, put, unzipped, zipped
 from grading_kit import answered, author, cell
 
 from courses.classroom.checks import Checks
+from courses.classroom.desks.courses import Courses
 from courses.classroom.desks.grading import GradingDesk
 from courses.classroom.desks.handins import HandIns
 from courses.classroom.grading_settings import Grading
@@ -73,6 +74,19 @@ def test_of_each_person_the_last_waits_once(store: Store) -> None:
         assert checks.of_submission(session, first) == (False, None)
         (told, _) = [each for each in audit.changes(session, "optics") if each.action == "check"]
     assert (told.subject, told.detail["passed"], told.detail["tests"]) == ("ben", 1, 2)
+    # To their owner, in the list of assignments.
+    desks = Courses(store, 1)
+
+    def said() -> list[dict[str, Check | None]]:
+        listed = desks.standings(Caller("ben"), "optics")
+        return [dict(each.checks) for each in listed if each.assignment.name == "lenses"]
+
+    assert said() == [{last: found}]
+    again = hand_in(store, "ben", "lenses", "3")
+    assert said() == [{last: found, again: None}]
+    with store.writing() as session:
+        checks.put(session, [(again, found)], at=NOW)
+    assert said() == [{last: found, again: found}]
     assert next_of(store) is None
     desk = GradingDesk(store, 1)
     assert desk.check(Caller("ben"), "optics", last) == (True, found)

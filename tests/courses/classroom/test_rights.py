@@ -93,6 +93,7 @@ GET    courses/{course}/assignments/{assignment}/publish                        
 POST   courses/{course}/assignments/{assignment}/publish                             403      403     403     403       303        303       403      403
 GET    courses/{course}/assignments/{assignment}/preview                             302      403     403     403       200        200       403      200
 POST   courses/{course}/assignments/{assignment}/preview                             403      403     403     403       303        303       403      403
+POST   courses/{course}/assignments/{assignment}/tests                               403      403     403     403       303        303       403      403
 POST   courses/{course}/assignments/{assignment}/collect                             403      403     403     403       303        303       403      403
 POST   courses/{course}/assignments/{assignment}/grade                               403      403     403     403       303        303       403      403
 POST   courses/{course}/assignments/{assignment}/stop                                403      403     403     403       404        404       403      403

@@ -6,7 +6,8 @@ import pytest
 from extensions.exchange.sessions import names
 
 from courses.course import Assignment
-from courses.store import submissions
+from courses.grades import Grading, Reason, State
+from courses.store import checks, submissions
 from courses.submissions import Feedback
 from lesesal_notebook.exchange.listing import ExchangeList
 from lesesal_notebook.exchange.student import (
@@ -103,6 +104,7 @@ def test_submitted_then_feedback_then_newer_feedback(room, hacker, caplog):
         "on_time": True,
         "score": None,
         "max_score": None,
+        "check": None,
     }
     entry = {
         "course_id": room.course,
@@ -133,6 +135,37 @@ def test_submitted_then_feedback_then_newer_feedback(room, hacker, caplog):
     assert hacker.run(ExchangeList, cached=True) == [entry]
     assert (folder / "problem1.html").read_bytes() == b"better"
     assert names(folder.parent) == [submit.timestamp]
+
+
+def test_what_the_visible_tests_say(room, hacker, caplog):
+    lenses = Assignment("ps1", "Problem set 1", grading=Grading(grade_on_submit=True))
+    room.put(lenses, Assignment("ps2", "Not released"))
+    hacker.run(ExchangeFetchAssignment, "ps1")
+    hacker.run(ExchangeSubmit, "ps1")
+
+    def said():
+        [entry] = hacker.run(ExchangeList, cached=True)
+        return entry["submissions"][0]["check"]
+
+    waiting = {"waiting": True, "passed": 0, "count": 0, "failed": (), "says": ""}
+    assert said() == waiting
+    assert "visible tests are being run" in caplog.text
+    with room.store.writing() as session:
+        [one] = submissions.of_course(session, room.course)
+        found = checks.Check(
+            State.FAILED,
+            Reason("cell-timeout", {"notebook": "problem1", "cell": "sum", "seconds": 30}),
+            (("squares", True), ("sum", False)),
+        )
+        checks.put(session, [(one.receipt.id, found)], at=datetime.now(UTC))
+    assert said() == {
+        "waiting": False,
+        "passed": 1,
+        "count": 2,
+        "failed": ("sum",),
+        "says": "It took longer than 30 s in cell sum of problem1.",
+    }
+    assert "1 of 2 visible tests passed" in caplog.text
 
 
 def test_inbound_is_everybodys(room, released, hacker, desk):

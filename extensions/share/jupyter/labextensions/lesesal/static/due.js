@@ -1,10 +1,13 @@
 // Deadlines in nbgrader's Assignment List, which shows none itself: a line below each assignment's
-// name, on the person's own clock. nbgrader's page has no place for extensions of it, so this looks
-// for its rows; where it finds none, the list is as nbgrader made it.
+// name, on the person's own clock. And below what was handed in, what the visible tests say of it.
+// nbgrader's page has no place for extensions of it, so this looks for its rows; where it finds
+// none, the list is as nbgrader made it.
 
+import { Patience, inWords as checkInWords } from "./check.js";
 import { _, locale, ready } from "./words.js";
 
 const LISTS = ["released", "fetched", "submitted"].map((name) => `${name}_assignments_list`);
+const HANDED_IN = "submitted_assignments_list";
 const SETTLE_MS = 100;
 const [DAY, HOUR, MINUTE] = [86_400, 3_600, 60];
 
@@ -74,6 +77,7 @@ class DueLines {
     this.app = app;
     this.watched = null;
     this.timer = null;
+    this.patience = new Patience(() => this.show());
   }
 
   // nbgrader makes its page when it is opened, and anew after it was closed.
@@ -89,6 +93,7 @@ class DueLines {
   }
 
   soon() {
+    this.patience.reset();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.show(), SETTLE_MS);
   }
@@ -100,21 +105,23 @@ class DueLines {
     ]).map((row) => ({
       place: row.querySelector(".item_name"),
       name: row.querySelector(".item_name")?.firstElementChild?.textContent.trim(),
-      course: row.querySelector(".item_course")?.textContent.trim()
+      course: row.querySelector(".item_course")?.textContent.trim(),
+      handedIn: Boolean(row.closest(`#${HANDED_IN}`))
     })).filter(({ place, name, course }) => place && name && course);
+    let waiting = false;
     for (const course of new Set(rows.map((row) => row.course))) {
-      const deadlines = await this.ask(course);
-      for (const { place, name } of rows.filter((row) => row.course === course)) {
-        place.querySelector(".lesesal-Due")?.remove();
+      const { deadlines, checks } = await this.ask(course);
+      for (const { place, name, handedIn } of rows.filter((row) => row.course === course)) {
         const deadline = deadlines.get(name);
-        if (!deadline) continue;
-        const line = document.createElement("span");
-        line.className = "lesesal-Due";
-        line.classList.toggle("lesesal-mod-past", new Date(deadline.due) < Date.now());
-        line.textContent = inWords(deadline);
-        place.append(line);
+        const due = put(place, "lesesal-Due", deadline ? inWords(deadline) : "");
+        due?.classList.toggle("lesesal-mod-past", new Date(deadline.due) < Date.now());
+        const check = handedIn ? checks.get(name) : undefined;
+        const line = put(place, "lesesal-Check", check ? checkInWords(check) : "");
+        line?.setAttribute("role", "status");
+        waiting ||= Boolean(check?.waiting && place.isConnected);
       }
     }
+    if (waiting) this.patience.again();
   }
 
   // The list that nbgrader's page has just shown, with what it left out.
@@ -125,16 +132,38 @@ class DueLines {
       `?course_id=${encodeURIComponent(course)}`;
     try {
       const answer = await (await ServerConnection.makeRequest(url, {}, settings)).json();
-      if (!answer.success) return new Map();
-      return new Map(
-        answer.value
-          .filter(({ course_id, deadline }) => course_id === course && deadline)
-          .map(({ assignment_id, deadline }) => [assignment_id, deadline])
-      );
+      if (answer.success) return told(answer.value.filter(({ course_id }) => course_id === course));
     } catch (error) {
       // nbgrader's page says when the classroom is away.
       console.warn("The deadlines are not known:", error);
-      return new Map();
     }
+    return told([]);
   }
+}
+
+/** By assignment, the deadline, and what the visible tests say of the version handed in last. */
+export function told(entries) {
+  const [deadlines, checks] = [new Map(), new Map()];
+  for (const { assignment_id, deadline, submissions } of entries) {
+    if (deadline) deadlines.set(assignment_id, deadline);
+    const check = submissions?.at(-1)?.check;
+    if (check) checks.set(assignment_id, check);
+  }
+  return { deadlines, checks };
+}
+
+// The line below an assignment's name, which is made, changed or taken away.
+function put(place, className, text) {
+  let line = place.querySelector(`.${className}`);
+  if (!text) {
+    line?.remove();
+    return null;
+  }
+  if (!line) {
+    line = document.createElement("span");
+    line.className = className;
+    place.append(line);
+  }
+  if (line.textContent !== text) line.textContent = text;
+  return line;
 }
