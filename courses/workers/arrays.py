@@ -21,8 +21,8 @@ MOST_SHARDS = 1000
 # for a lost node to cost little.
 FOLD = 16
 WORKER = ("-P", "-m", "lesesal_notebook.execution")
-# Array, index, state, comment.
-FORMAT = "%F|%K|%T|%k"
+# Array, index, state, why it waits, comment.
+FORMAT = "%F|%K|%T|%r|%k"
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,14 @@ class Task:
         array: the array's job id.
         wave: which array of the run it belongs to; ``index`` is its shard.
         word: Slurm's word for its state.
+        reason: Slurm's word for why it waits.
     """
 
     array: str
     wave: int
     index: int
     word: str
+    reason: str = ""
 
     @property
     def alive(self) -> bool:
@@ -145,9 +147,9 @@ def parse_squeue(text: str) -> list[Task]:
     """The tasks in an answer to `squeue_argv`; lines that are no array's are passed over."""
     tasks = []
     for line in text.splitlines():
-        array, index, word, comment = (*line.split("|"), "", "", "", "")[:4]
+        array, index, word, reason, comment = (*line.split("|"), *[""] * 5)[:5]
         if index.isdecimal() and comment.isdecimal():
-            tasks.append(Task(array, int(comment), int(index), word))
+            tasks.append(Task(array, int(comment), int(index), word, reason))
     return tasks
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from courses.errors import WorkersError
 from courses.language import gettext as _
+from spawners.hub.settings import make_cluster
 from spawners.offers import Person
 from spawners.site.hubconfig import ConfigError, read_site
 
-from .queue import Say
+from .accounts import AccountWorkers
+from .queue import Queue, Say
 from .slurm import WORKERS, SlurmWorkers
 
 _SLURM = "slurm"
@@ -27,7 +30,8 @@ def on_cluster(
     say: Say,
     workers: int = 0,
     course: str = "",
-) -> SlurmWorkers:
+    accounts: Sequence[str] = (),
+) -> SlurmWorkers | AccountWorkers:
     """The workers of a configured Slurm cluster. Raises `WorkersError` where there are none.
 
     Args:
@@ -39,6 +43,8 @@ def on_cluster(
         say: takes a sentence about what Slurm does with a run.
         workers: how many notebooks run at once, in all tasks together; 0 for 32.
         course: the slug of the course, where offers depend on it.
+        accounts: Unix accounts under which submissions are executed, one each at a time, instead
+            of in sandboxes under this one.
     """
     try:
         site = read_site(config, Person("", course, "instructor"))
@@ -69,4 +75,11 @@ def on_cluster(
     options: dict[str, Any] = {
         name: str(configured[name]) for name in _SHARED if configured.get(name)
     }
+    if accounts:
+        hub = f"{site.hub_id}-grading"
+        return AccountWorkers(
+            make_cluster(cluster, configured, hub),
+            Queue(options.get("conf", ""), options.get("bin", ""), say),
+            *(hub, python, found, tuple(dict.fromkeys(accounts))),
+        )
     return SlurmWorkers(python, found, say, workers or WORKERS, **options)

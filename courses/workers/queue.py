@@ -1,4 +1,4 @@
-"""Slurm, asked about one grading run, patiently: sbatch, squeue, scancel."""
+"""Slurm, asked about a grading run, patiently: sbatch, squeue, scancel."""
 
 from __future__ import annotations
 
@@ -13,43 +13,68 @@ from courses.errors import WorkersError
 from courses.language import gettext as _
 from spawners.errors import ClusterSilent
 from spawners.slurm.run import Answer, run
+from spawners.slurm.words import waiting
 
 from . import arrays
 
 Say = Callable[[str], None]
+# Reasons of a job at which Slurm has not looked yet, and of one that waits for its own array.
+JUST_SUBMITTED = {"", "None", "WaitingForScheduling", "SchedDefer", "JobArrayTaskLimit"}
 
 
 class Queue:
     """What Slurm has of a run.
 
     Args:
-        run: the run's folder.
         conf: the cluster's slurm.conf; empty for Slurm's own default.
         bin: folder of Slurm's programs; empty for where ``squeue`` is on the PATH.
         say: takes a sentence when Slurm is silent, and when it answers again.
     """
 
-    def __init__(self, run: Path, conf: str, bin: str, say: Say) -> None:  # noqa: A002
-        self._run, self._conf, self._say = run, conf, say
+    def __init__(self, conf: str, bin: str, say: Say) -> None:  # noqa: A002
+        self._conf, self.say = conf, say
         found = shutil.which("squeue")
         self._bin = bin or (str(Path(found).parent) if found else "/usr/bin")
         self._account = pwd.getpwuid(os.geteuid())
         self._silent = False
+        self._why = self._seen = ""
 
-    def tasks(self) -> list[arrays.Task] | None:
-        """All tasks of the run, in one question; None when Slurm does not answer."""
+    def tasks(self, run: Path) -> list[arrays.Task] | None:
+        """All tasks of a run's arrays, in one question; None when Slurm does not answer."""
+        answer = self.ask(arrays.squeue_argv(run, self._account.pw_name))
+        return None if answer is None else arrays.parse_squeue(answer)
+
+    def ask(self, argv: Sequence[str]) -> str | None:
+        """What Slurm answers; None when it does not."""
         try:
-            answer = self._ask(arrays.squeue_argv(self._run, self._account.pw_name))
+            answer = self._ask(argv)
         except ClusterSilent as silent:
-            self._is_silent(silent.detail)
+            self.is_silent(silent.detail)
             return None
         if answer.code != 0:
-            self._is_silent(answer.err.strip())
+            self.is_silent(answer.err.strip())
             return None
         if self._silent:
             self._silent = False
-            self._say(_("Slurm answers again."))
-        return arrays.parse_squeue(answer.out)
+            self.say(_("Slurm answers again."))
+        return answer.out
+
+    def say_why(self, words: Iterable[str], *, runs: bool) -> None:
+        """Say why what is left of a run waits, once it was seen so twice, and that it goes on.
+
+        Args:
+            words: Slurm's reasons of the jobs that wait.
+            runs: whether some run: then the others are no news.
+        """
+        found = {str(waiting(word)) or word for word in words if word not in JUST_SUBMITTED}
+        why = "" if runs else "; ".join(sorted(found))
+        if why and why == self._seen and why != self._why:
+            self._why = why
+            self.say(_("What is left waits with Slurm: {why}.", why=why))
+        elif runs and self._why:
+            self._why = ""
+            self.say(_("Slurm goes on with it."))
+        self._seen = why
 
     def submit(self, argv: Sequence[str], script: str, home: Path) -> str | None:
         """An array's job id; None when Slurm does not answer, and may have it all the same.
@@ -60,7 +85,7 @@ class Queue:
             # A worker reads no configuration of the person's who has it started.
             answer = self._ask(argv, script, home)
         except ClusterSilent as silent:
-            self._is_silent(silent.detail)
+            self.is_silent(silent.detail)
             return None
         if answer.code != 0:
             raise WorkersError(
@@ -81,7 +106,7 @@ class Queue:
         try:
             self._ask(arrays.scancel_argv(jobs))
         except ClusterSilent:
-            self._say(
+            self.say(
                 _(
                     "Slurm does not answer, so its jobs {jobs} are not cancelled. Cancel them with "
                     "scancel when it does.",
@@ -89,10 +114,11 @@ class Queue:
                 )
             )
 
-    def _is_silent(self, detail: str) -> None:
+    def is_silent(self, detail: str) -> None:
+        """Say that Slurm does not answer, once."""
         if not self._silent:
             self._silent = True
-            self._say(
+            self.say(
                 _(
                     "Slurm does not answer ({detail}). What it has begun goes on; the rest waits "
                     "until it answers.",

@@ -60,7 +60,7 @@ class SlurmWorkers:
         A run whose engine was killed goes on meanwhile; this takes it over where it is then.
         """
         run = run.resolve()
-        following = _Run(self, run, Queue(run, self.conf, self.bin, self.say))
+        following = _Run(self, run, Queue(self.conf, self.bin, self.say))
         try:
             yield from following.follow(keys)
         finally:
@@ -175,7 +175,7 @@ class _Run:
 
     def _find(self) -> list[str]:
         """Note the tasks with Slurm that are of this run; return those that are of another."""
-        while (tasks := self._queue.tasks()) is None:
+        while (tasks := self._queue.tasks(self._path)) is None:
             time.sleep(self._slurm.look)
         stale = []
         for task in tasks:
@@ -214,7 +214,7 @@ class _Run:
 
     def _look(self) -> None:
         """Ask Slurm once about all tasks, and settle what it did not answer before."""
-        tasks = self._queue.tasks()
+        tasks = self._queue.tasks(self._path)
         if tasks is None:
             return
         known: dict[tuple[int, int], arrays.Task] = {}
@@ -229,6 +229,10 @@ class _Run:
                 # Slurm took an array late that it did not answer for, and another in its place.
                 strays.add(task.array)
         self._queue.cancel(strays)
+        self._queue.say_why(
+            [task.reason for task in known.values() if task.word == "PENDING"],
+            runs=any(task.word == "RUNNING" for task in known.values()),
+        )
         for wave in list(self._unsure):
             self._sbatch(wave)
         for (wave, index), shard in self._shards.items():

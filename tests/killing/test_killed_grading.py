@@ -33,8 +33,9 @@ from slurm_machine import SlurmMachine
 
 SUBMISSIONS = int(os.environ.get("LESESAL_SUBMISSIONS", "40"))
 KILLS = int(os.environ.get("LESESAL_KILLS", "6"))
-WITHIN = float(os.environ.get("LESESAL_KILL_SECONDS", "6"))
-SECONDS = 300.0 + 30 * min(KILLS, SUBMISSIONS) + 3 * SUBMISSIONS
+WITHIN = float(os.environ.get("LESESAL_KILL_SECONDS", "2"))
+# Three times what it takes on two cores that do nothing else.
+SECONDS = 300.0 + 20 * min(KILLS, 12) + SUBMISSIONS
 PYTHON = Path(__file__).parents[2] / ".venv" / "session" / "bin" / "python"
 CONFIG = """
 c.JupyterHub.spawner_class = "spawners.hub.ClusterSpawner"

@@ -30,17 +30,17 @@ class Victim(Protocol):
 
 
 class ClassroomProcess:
-    """`python -m courses.classroom` over a home and a database."""
+    """`python -m courses.classroom` over a home and a database, with these options."""
 
     name = "classroom"
 
-    def __init__(self, home: Path, database: str, hub: Mapping[str, str]) -> None:
+    def __init__(self, home: Path, database: str, hub: Mapping[str, str], *options: str) -> None:
         [port] = free_ports(1)
         self.url = f"http://127.0.0.1:{port}{PREFIX}"
         self.log = home / "classroom.log"
         self._environment = {**os.environ, **hub}
         self._command = [sys.executable, "-m", "courses.classroom", f"--home={home}"]
-        self._command += [f"--port={port}", f"--database-url={database}"]
+        self._command += [f"--port={port}", f"--database-url={database}", *options]
 
     def start(self) -> None:
         """Start it; it answers when this returns."""

@@ -13,7 +13,7 @@ from classrooms import free_port
 from deployed import CHECKOUT
 from slurm_site import missing
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 
 def traces() -> dict[str, object]:

@@ -73,6 +73,7 @@ def test_axe_finds_nothing(look: Callable[..., list[str]]) -> None:
     assert not found, "\n".join(found)
 
 
+@pytest.mark.slow
 def test_nor_on_a_phone_in_the_dark(look: Callable[..., list[str]]) -> None:
     found = look(LOOKS, locale="nb", viewport={"width": 320, "height": 640}, color_scheme="dark")
     assert not found, "\n".join(found)

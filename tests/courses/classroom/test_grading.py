@@ -269,10 +269,22 @@ def test_from_hand_in_to_feedback(classroom: Classroom, tmp_path: Path) -> None:
         told = [each.action for each in audit.changes(session, slug)]
     assert told.count("feedback") == 2
 
+    # The tests are run again, and no grade changes.
+    page = f"courses/{slug}/assignments/lenses"
+    with classroom.client("ada") as program, classroom.browser("ada") as browser:
+        graded = program.get(f"{lenses}/grading").json()["outcomes"]
+        browser.post(f"{page}/tests", data={"_xsrf": _xsrf(browser.get(page))})
+        found = wait(program, f"{lenses}/grading")
+        run = found["run"]
+        assert (run["kind"], run["state"], run["done"], run["total"]) == ("tests", "done", 4, 4)
+        assert found["outcomes"] == graded
+        text = text_of(browser.get(page))
+        assert "Tests run again by ada" in text
+        assert re.search(r"focus-test 1 of 2 [\d.]+ [\d.]+ 2 Points lost are an average", text)
+
     # The test was wrong: another is tried out in a copy, taken over, and published.
     author(tmp_path, slug, "assert focus == 3")
     sync(classroom.store, tmp_path, actor="ada")
-    page = f"courses/{slug}/assignments/lenses"
     with classroom.client("ada") as program, classroom.browser("ada") as browser:
 
         def points() -> dict[str, float]:

@@ -162,6 +162,7 @@ async def until(done: Callable[[], object]) -> None:
 async def test_a_run_from_its_wish_to_its_end(store: Store, desk: Desk, tmp_path: Path) -> None:
     desk.says(
         json.dumps({"event": "collected", "total": 2, "new": 2, "says": "One is lost."}),
+        json.dumps({"event": "says", "says": "A node was lost."}),
         *(progress(1, 2, 1), outcome("ben"), "", "no JSON", '{"event": "outcome"}'),
         outcome("cleo", "suspect", "canary", notebook="lenses", cell="focus"),
         *(outcome("nobody"), progress(2, 2), END),
@@ -174,10 +175,14 @@ async def test_a_run_from_its_wish_to_its_end(store: Store, desk: Desk, tmp_path
 
         def far() -> bool:
             found = runs.progress(wished.id)
-            return bool(found and (found.done, found.total, found.running) == (1, 2, 1))
+            return found is not None and (found.done, found.total, found.running) == (1, 2, 1)
 
         await until(far)
         assert desk.run().stage is Stage.RUNNING
+        under_way = runs.progress(wished.id)
+        assert under_way
+        # It stays when more is done.
+        assert under_way.says == "A node was lost."
         # What is known by now is kept, whatever becomes of the rest.
         await until(lambda: "ben" in desk.outcomes())
         waiting = asyncio.create_task(runs.changed(lambda: far(), 60))
@@ -185,7 +190,7 @@ async def test_a_run_from_its_wish_to_its_end(store: Store, desk: Desk, tmp_path
         desk.go()
         await waiting
         await until(lambda: desk.run().stage.over)
-        assert runs.progress(wished.id) is None
+        await until(lambda: runs.progress(wished.id) is None)
     run = desk.run()
     assert (run.stage, run.done, run.total, run.says) == (Stage.DONE, 2, 2, "One is lost.")
     reason = Reason("canary", {"notebook": "lenses", "cell": "focus"})
@@ -300,4 +305,16 @@ def test_an_outcome_of_somebody_else_is_left_out(store: Store, desk: Desk) -> No
     with store.writing() as session:
         mallory = Outcome("ben", State.GRADED, Reason(), 4.0, 4.0)
         grading.put_outcomes(session, run.id, [(desk.ids["cleo"], mallory)], at=NOW)
+    assert desk.outcomes() == {}
+
+
+@pytest.mark.parametrize("kind", [Kind.PREVIEW, Kind.TESTS])
+async def test_what_is_only_tried_is_not_kept(
+    store: Store, desk: Desk, tmp_path: Path, kind: Kind
+) -> None:
+    desk.says(outcome("ben"), progress(1, 1), END)
+    desk.ask(kind)
+    async with at_work(store, tmp_path / "engine"):
+        await until(lambda: desk.run().stage.over)
+    assert (desk.run().stage, desk.run().done) == (Stage.DONE, 1)
     assert desk.outcomes() == {}

@@ -92,10 +92,17 @@ def test_shards_are_neither_too_small_nor_too_large(
 
 
 def test_squeue_tells_of_tasks() -> None:
-    answer = "17|0|RUNNING|1\n17|12|CANCELLED|1\n18|N/A|PENDING|1\n19|1|RUNNING|other|2\n\n"
+    answer = (
+        "17|0|RUNNING|None|1\n17|12|CANCELLED|None|1\n17|3|PENDING|Resources|1\n"
+        "18|N/A|PENDING|None|1\n19|1|RUNNING|None|other|2\n\n"
+    )
     found = arrays.parse_squeue(answer)
-    assert found == [Task("17", 1, 0, "RUNNING"), Task("17", 1, 12, "CANCELLED")]
-    assert [task.alive for task in found] == [True, False]
+    assert found == [
+        Task("17", 1, 0, "RUNNING", "None"),
+        Task("17", 1, 12, "CANCELLED", "None"),
+        Task("17", 1, 3, "PENDING", "Resources"),
+    ]
+    assert [task.alive for task in found] == [True, False, True]
     assert "--user=grader" in arrays.squeue_argv(RUN, "grader")
 
 

@@ -21,7 +21,7 @@ PROGRAM = """\
 import json, os, sys
 from pathlib import Path
 
-run = Path(sys.argv[4])
+run = Path(sys.stdin.readline().strip() if sys.argv[4] == "-" else sys.argv[4])
 (run / "started").open("a").write(f"{os.getpid()} {' '.join(sys.argv[1:])}\\n")
 (run / "environment.json").write_text(json.dumps(dict(os.environ)))
 if (run / "broken").exists():
@@ -92,6 +92,37 @@ def test_each_task_is_executed_once_and_told_of(python: Path, run: Path) -> None
     assert started.split()[1:] == [
         *("-P", "-m", "lesesal_notebook.execution", str(run), "--workers", "2")
     ]
+
+
+def test_a_worker_that_has_begun_is_told_of_the_run(python: Path, run: Path) -> None:
+    workers = LocalWorkers(python, 2)
+    with workers.begun(("numpy", "torch")):
+        (begun,) = psutil.Process().children()
+        told = list(workers.run(run, keys(run, *["fine"] * 5)))
+        assert len([key for key, ended in told if ended]) == 5
+    (started,) = (run / "started").read_text().splitlines()
+    assert started.split() == [
+        *(str(begun.pid), "-P", "-m", "lesesal_notebook.execution"),
+        *("-", "--workers", "2", "--ahead", "numpy,torch"),
+    ]
+
+
+def test_a_worker_that_has_begun_ends_where_there_is_no_run(python: Path) -> None:
+    workers = LocalWorkers(python, 2)
+    with workers.begun(()):
+        (begun,) = psutil.Process().children()
+    assert not begun.is_running()
+    with LocalWorkers(Path("/nowhere/python"), 2).begun(()):
+        assert not psutil.Process().children()
+
+
+def test_one_that_has_begun_and_is_lost_is_replaced(python: Path, run: Path) -> None:
+    workers = LocalWorkers(python, 1)
+    with workers.begun(()):
+        (begun,) = psutil.Process().children()
+        begun.kill()
+        list(workers.run(run, keys(run, "fine")))
+    assert states(run) == {"000001": "graded"}
 
 
 def test_many_notebooks_at_a_time_are_shared_among_processes(python: Path, run: Path) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from courses.errors import WorkersError
+from courses.workers.accounts import AccountWorkers
 from courses.workers.named import on_cluster
+from courses.workers.slurm import SlurmWorkers
 from spawners.offers import Limits
 
 CONFIG = """
@@ -33,11 +35,21 @@ def config(tmp_path: Path) -> Path:
 
 def test_an_offer_says_what_a_task_gets(config: Path) -> None:
     workers = on_cluster(config, "hpc", "gpu", python=Path("/opt/python"), say=print, workers=3)
+    assert isinstance(workers, SlurmWorkers)
     assert (workers.offer.partition, workers.offer.limits.gpus) == ("gpu", {"h100": 1})
     assert (workers.conf, workers.bin, workers.prologue) == ("/etc/hpc.conf", "", "true")
     assert (workers.python, workers.workers) == (Path("/opt/python"), 3)
     first = on_cluster(config, "hpc", python=Path("/opt/python"), say=print)
     assert first.offer.limits == Limits(8, 16000)
+
+
+def test_accounts_execute_where_they_are_named(config: Path) -> None:
+    named = ("grader1", "grader2", "grader1")
+    workers = on_cluster(
+        config, "hpc", "gpu", python=Path("/opt/python"), say=print, accounts=named
+    )
+    assert isinstance(workers, AccountWorkers)
+    assert (workers.accounts, workers.offer.partition) == (("grader1", "grader2"), "gpu")
 
 
 @pytest.mark.parametrize(
