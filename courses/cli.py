@@ -12,7 +12,6 @@ from typing import Annotated, NoReturn
 
 import click
 import typer
-from sqlalchemy.exc import SQLAlchemyError
 
 from courses import names
 from courses.backup.command import backup, restore
@@ -23,6 +22,7 @@ from courses.errors import CourseError, NoSpace, SetupError
 from courses.grading.command import grade
 from courses.proofs.commands import receipt_app, store_app
 from courses.site.command import rehearse
+from courses.terminal.data import data_app
 from courses.terminal.people import apply_roster, guests_app
 from courses.terminal.person import person_app
 
@@ -35,6 +35,7 @@ app = typer.Typer(
 )
 course_app = typer.Typer(help="Check a course's folder; bring it in.", no_args_is_help=True)
 app.add_typer(course_app, name="course")
+app.add_typer(data_app, name="data")
 app.add_typer(environments_app, name="env")
 app.add_typer(receipt_app, name="receipt")
 app.add_typer(store_app, name="store")
@@ -60,13 +61,20 @@ def main() -> None:
         app()
     except CourseError as error:
         _fail(str(error))
-    except SQLAlchemyError as error:
+    except _database_errors() as error:
         _fail(f"The classroom's database cannot be used: {getattr(error, 'orig', None) or error}.")
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             _fail(str(NoSpace()))
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}{error.strerror or error}.")
+
+
+def _database_errors() -> type[Exception]:
+    # Asked for once something went wrong: SQLAlchemy's import is half of the command's start.
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return SQLAlchemyError
 
 
 def _fail(message: str) -> NoReturn:
@@ -93,10 +101,26 @@ def _options(
 
 
 @course_app.command("check")
-def check(folder: Folder) -> None:
+def check(
+    folder: Folder,
+    times: Annotated[
+        int,
+        typer.Option(
+            "--run",
+            min=0,
+            metavar="TIMES",
+            help="Also run the solutions so many times, shut in as for grading.",
+        ),
+    ] = 0,
+    python: Annotated[
+        Path | None,
+        typer.Option(help="With --run: the interpreter that executes, as for lesesal grade."),
+    ] = None,
+) -> None:
     """Say what is wrong with a course's folder (file, line, field), or sum it up.
 
-    Tests that can be fooled, or that test nothing, are told as warnings.
+    Tests that can be fooled, or that test nothing, are told as warnings; with --run, those too that
+    fail on the solution, give it other points another time, or are slow.
     """
     from courses import catalogue
     from courses.catalogue.lint import lint
@@ -105,6 +129,14 @@ def check(folder: Folder) -> None:
     click.echo(summary(course))
     for warning in lint(folder, course):
         click.echo(f"warning: {warning}")
+    if times:
+        from courses.coursedir.solutions import run_solutions
+        from courses.grading.command import session_python
+        from courses.workers.local import LocalWorkers
+
+        workers = LocalWorkers(python or session_python(), 1)
+        for warning in run_solutions(folder, course, workers, times):
+            click.echo(f"warning: {warning}")
 
 
 @course_app.command("sync")
@@ -270,6 +302,8 @@ def summary(course: Course) -> str:
     if course.environment:
         python = f", Python {course.environment.python}" if course.environment.python else ""
         lines.append(f"  environment: {course.environment.requirements}{python}")
+    for dataset in course.datasets:
+        lines.append(f"  dataset {dataset.name}: {dataset.source}, {size(dataset.size)}")
     for each in course.assignments:
         due = f"due {date(each.due, course.timezone)}" if each.due else "no deadline"
         late = ", late work refused" if each.due and each.late == "refuse" else ""

@@ -39,6 +39,24 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class PointsOnTest:
+    """What came of one test of a submission.
+
+    Attributes:
+        name: of its cell; after its notebook's, ``ps1/squares``, where there are several.
+        score: what nbgrader gives by itself, of ``max_score``.
+        seconds: how long its own code took, also where it was ended.
+        differed: whether the same files got other points on it another time.
+    """
+
+    name: str
+    score: float
+    max_score: float
+    seconds: float
+    differed: bool = False
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What came of one submission.
 
@@ -48,6 +66,7 @@ class Outcome:
             was recorded.
         evidence: of a suspect one, what was found where.
         seconds: from its start to its end in the worker; ``cpu_seconds`` what it used there.
+        tests: those that ran.
     """
 
     student: str
@@ -58,6 +77,7 @@ class Outcome:
     evidence: tuple[Reason, ...] = ()
     seconds: float = 0.0
     cpu_seconds: float = 0.0
+    tests: tuple[PointsOnTest, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,12 +89,14 @@ class Progress:
         running: those that workers have just now.
         states: how many have ended in each state.
         seconds: since it began.
+        says: what the cluster does with it, as a sentence; empty where nothing needs to be said.
     """
 
     total: int
     running: int
     states: Mapping[State, int]
     seconds: float
+    says: str = ""
 
     @property
     def done(self) -> int:

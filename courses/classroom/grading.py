@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from logging import Logger
@@ -30,7 +30,7 @@ from courses.grading.report import graded_of
 from courses.store import Store, submissions
 from courses.store import grading as grading_rows
 from courses.store.audit import now
-from courses.store.grading import Kind, Run, Stage
+from courses.store.grading import Run, Stage
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -206,7 +206,10 @@ class GradingRuns:
                     int(event["running"]),
                     {State(state): int(count) for state, count in event["states"].items()},
                     float(event["seconds"]),
+                    work.progress.says,
                 )
+            case "says":
+                work.progress = replace(work.progress, says=str(event["says"]))
             case "outcome":
                 work.waiting.append(graded_of(event).outcome)
             case "end":
@@ -277,7 +280,7 @@ class GradingRuns:
 
     def _put(self, work: _Work, found: list[Outcome]) -> None:
         """Each belongs to the version that was collected, which need not be the last any more."""
-        if not found or work.run.kind is Kind.PREVIEW:
+        if not found or not work.run.kind.records:
             return
         run, folder = work.run, folder_of(self._store, work.run.course)
         with self._store.writing() as session:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from traitlets import Integer, Unicode
+from traitlets import Integer, List, Unicode
 from traitlets.config import Configurable
 
 from courses.coursedir import child
@@ -30,7 +30,8 @@ class Grading(Configurable):
     workers = Integer(
         0,
         min=0,
-        help="""How many notebooks of a run are executed at the same time; 0 for one on each core.
+        help="""How many notebooks of a run are executed at the same time; 0 for two on
+        each core.
 
         Example: ``c.Grading.workers = 8``
         """,
@@ -72,6 +73,16 @@ class Grading(Configurable):
         """,
     ).tag(config=True)
 
+    accounts = List(
+        Unicode(),
+        help="""On a cluster whose nodes forbid user namespaces: Unix accounts that have nothing
+        else to do, and execute one submission each at a time. The launcher must act for them, and
+        they must be able to enter ``Grading.shared``. docs/sandbox.md says what that does not hold.
+
+        Example: ``c.Grading.accounts = ["grader1", "grader2"]``
+        """,
+    ).tag(config=True)
+
     hub_config = Unicode(
         "",
         help="""On a cluster: the hub's configuration, which names it; empty for the checkout's.
@@ -98,6 +109,7 @@ class Grading(Configurable):
             "--python": self.python,
             "--offer": self.offer,
             "--shared": self.shared,
+            "--accounts": ",".join(self.accounts),
             "--config": self.hub_config,
         }
         return [part for name, value in given.items() if value for part in (name, value)]

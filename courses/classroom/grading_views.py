@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ from courses.classroom.desks.grading import Board, Entry
 from courses.coursedir.publish import Planned
 from courses.coursedir.scores import Scored
 from courses.grades import Progress, State
+from courses.grading.again import CLASS_SAMPLE
 from courses.grading.words import sentence, state_word
 from courses.language import gettext as _
 from courses.language import ngettext
@@ -32,7 +34,7 @@ def run(found: Run | None, progress: Progress | None, zone: str) -> View:
         "over": over,
         "failed": found.stage is Stage.FAILED,
         "text": _ended(found, zone) if over else _under_way(found),
-        "says": found.says,
+        "says": found.says if over else far.says,
         "total": 0 if over else far.total,
         "done": far.done,
         "running": far.running,
@@ -45,7 +47,10 @@ def seen(found: Run | None, progress: Progress | None) -> str:
     """What differs when the line does."""
     if found is None:
         return "0"
-    far = f"-{progress.total}-{progress.done}-{progress.running}" if progress else ""
+    far = ""
+    if progress:
+        says = zlib.crc32(progress.says.encode())
+        far = f"-{progress.total}-{progress.done}-{progress.running}-{says:x}"
     return f"{found.id}-{found.stage}{far}"
 
 
@@ -66,6 +71,7 @@ def _under_way(found: Run) -> str:
         Kind.GRADE: _("Grading."),
         Kind.PUBLISH: _("Publishing."),
         Kind.PREVIEW: _("Grading all again in a copy."),
+        Kind.TESTS: _("Running the tests again."),
     }[found.kind]
 
 
@@ -79,12 +85,14 @@ def _ended(found: Run, zone: str) -> str:
             Kind.GRADE: _("Grading did not go through on {when}.", **names),
             Kind.PUBLISH: _("Publishing did not go through on {when}.", **names),
             Kind.PREVIEW: _("Grading in a copy did not go through on {when}.", **names),
+            Kind.TESTS: _("Running the tests again did not go through on {when}.", **names),
         }[found.kind]
     return {
         Kind.COLLECT: _("Collected by {person} on {when}.", **names),
         Kind.GRADE: _("Graded by {person} on {when}.", **names),
         Kind.PUBLISH: _("Published by {person} on {when}.", **names),
         Kind.PREVIEW: _("Graded again in a copy by {person} on {when}.", **names),
+        Kind.TESTS: _("Tests run again by {person} on {when}.", **names),
     }[found.kind]
 
 
@@ -109,6 +117,30 @@ def summary(board: Board, base: str) -> View:
         "outcomes": address,
         "formgrader": f"{base}/formgrader/",
         "manual": _count(board.entries, MANUAL),
+    }
+
+
+def tests(board: Board) -> View:
+    """What is known of an assignment's tests, those that differ or are slow first."""
+    limit = board.assignment.grading.limits.cell_seconds
+    worst_first = sorted(board.tests, key=lambda each: (-each.differed, not each.is_slow(limit)))
+    return {
+        "handed_in": len(board.entries),
+        "limit": words.number(limit),
+        "sample": CLASS_SAMPLE,
+        "rows": [
+            {
+                "name": each.name,
+                "lost": words.number(each.lost),
+                "max_score": words.number(each.max_score),
+                "median": words.number(each.median),
+                "slowest": words.number(each.slowest),
+                "count": each.count,
+                "differed": each.differed,
+                "slow": each.is_slow(limit),
+            }
+            for each in worst_first
+        ],
     }
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from courses.course import Assignment
 from courses.coursedir import renew
-from courses.coursedir.folder import NOTES, folder_of, gradebooks, locked, write
+from courses.coursedir.folder import folder_of, gradebooks, locked, write
 from courses.coursedir.scores import due_of
 from courses.deadlines import Lateness, lateness
 from courses.store import Store, deadlines, submissions
 from courses.store import courses as course_rows
 from courses.store.blobs import no_space
 from courses.submissions import Submission, iso
+from lesesal_nbgrader.late import NOTES, notes
 
 TIMESTAMP = "timestamp.txt"
 # What is a person's; the last is what tells that there is something.
@@ -111,7 +112,7 @@ def _forget_in(folder: Path, user: str, kept: Collection[str]) -> None:
                 place.rmdir()
         if found:
             # What the engine and the late penalties have noted by name; it is made again.
-            for note in ("grading", "late"):
+            for note in ("grading", "tests", "late"):
                 shutil.rmtree(folder / NOTES / note, ignore_errors=True)
         if found and not any(place.exists() for place in found):
             renew.change(folder, {"forgotten": [user]})
@@ -133,7 +134,7 @@ def _note_lateness(
             "days": late[receipt.id].days,
             "penalty": late[receipt.id].penalty,
         }
-    write(folder / NOTES / "late" / f"{value.name}.json", found)
+    write(notes(folder, value.name), found)
     dues = [due for due in (value.due, *(each.due for each in own.values())) if due]
     earliest = min(dues).astimezone(UTC) if dues else None
     if due_of(folder, value.name) != earliest:
@@ -180,7 +181,8 @@ def _forget(folder: Path, name: str, known: Collection[str]) -> list[str]:
         for step in _STEPS:
             shutil.rmtree(folder / step / user / name, ignore_errors=True)
     if gone:
-        shutil.rmtree(folder / NOTES / "grading" / name, ignore_errors=True)
+        for note in ("grading", "tests"):
+            shutil.rmtree(folder / NOTES / note / name, ignore_errors=True)
     left = [user for user in gone if not any((folder / "submitted" / user).iterdir())]
     if left:
         renew.change(folder, {"forgotten": left})

@@ -18,18 +18,20 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from courses.course import MB
+from courses.course import MB, Course
 from courses.coursedir import child, visible
 from courses.coursedir.collect import Collected, collect
-from courses.coursedir.folder import NOTES, copy_for_trial, prepare
+from courses.coursedir.folder import copy_for_trial, prepare
 from courses.coursedir.publish import publish
 from courses.environments.shelf import Shelf
 from courses.errors import CourseError, GradeError
 from courses.grades import Grading, Progress, State
+from courses.grading.again import CLASS_SAMPLE
 from courses.grading.report import progress_json
 from courses.language import gettext as _
 from courses.store import Store
 from courses.store import courses as course_rows
+from lesesal_nbgrader.late import NOTES
 
 _PR_SET_PDEATHSIG = 1
 
@@ -82,10 +84,12 @@ def _engine(store: Store, folder: Path, wanted: argparse.Namespace) -> list[str]
     with store.reading() as session:
         course = course_rows.get_course(session, wanted.course)
         row = course_rows.find_assignment(session, wanted.course, wanted.assignment)
-        options = [*_options(row.value().grading), *wanted.engine]
+        options = [*_options(row.value().grading), *_datasets(course), *wanted.engine]
     if course.environment:
         options += ["--python", str(_python(wanted.environments, course.slug))]
     _wait_for_another(folder, wanted.assignment)
+    if wanted.kind == "tests":
+        options += ["--again", "2", "--sample", str(CLASS_SAMPLE)]
     everybody = wanted.everybody or wanted.kind == "preview"
     return engine(folder, wanted.assignment, everybody=everybody, options=options)
 
@@ -124,6 +128,11 @@ def _options(grading: Grading) -> list[str]:
     ]
 
 
+def _datasets(course: Course) -> list[str]:
+    found = (f"{course.slug}/{each.name}={each.source}" for each in course.datasets)
+    return [part for each in found for part in ("--dataset", each)]
+
+
 def engine(folder: Path, name: str, *, everybody: bool, options: Sequence[str]) -> list[str]:
     """The command that grades what was collected."""
     force = ["--force"] if everybody else []
@@ -149,7 +158,9 @@ def _say(event: object) -> None:
 
 def _main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m courses.coursedir.work")
-    parser.add_argument("kind", choices=("collect", "grade", "publish", "preview", "check"))
+    parser.add_argument(
+        "kind", choices=("collect", "grade", "publish", "preview", "tests", "check")
+    )
     parser.add_argument("course")
     parser.add_argument("assignment")
     parser.add_argument("--home", type=Path, required=True)

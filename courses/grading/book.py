@@ -23,7 +23,8 @@ from nbgrader.api import (
     SubmittedNotebook,
     new_uuid,
 )
-from sqlalchemy import text
+from sqlalchemy import select, text
+from sqlalchemy.orm.attributes import set_committed_value
 
 from courses.grading.source import GradedCell, NamedCell, Source, SourceCell, SourceNotebook
 
@@ -40,6 +41,8 @@ class Rows:
     notebooks: dict[str, Any] = field(default_factory=dict)
     grades: dict[tuple[str, str], Any] = field(default_factory=dict)
     comments: dict[tuple[str, str], Any] = field(default_factory=dict)
+    new: list[Any] = field(default_factory=list)
+    """Those of which the session knows nothing yet."""
 
     @property
     def score(self) -> float:
@@ -62,10 +65,16 @@ class Book:
         self.db = _Uncommitted(session)
         self._rows: Rows | None = None
         self._source: Source | None = None
+        self._plain = False
 
-    def use(self, source: Source) -> None:
-        """Answer questions about this assignment from now on."""
-        self._source = source
+    def use(self, source: Source, *, plain: bool) -> None:
+        """Answer questions about this assignment from now on.
+
+        Args:
+            plain: only nbgrader's own preprocessors ask, of which none but the penalties for late
+                work read what the database reckons.
+        """
+        self._source, self._plain = source, plain
         self._assignment = self._session.get(Assignment, source.id)
 
     def close(self) -> None:
@@ -80,7 +89,11 @@ class Book:
         """
         try:
             self._rows = self._load(student, timestamp)
+            if not self._plain:
+                self._written()
             yield self._rows
+            # Rows that are new are written at once, as they are in the end.
+            self._session.bulk_save_objects(self._rows.new)
             self._session.commit()
         except BaseException:
             self._session.rollback()
@@ -90,24 +103,30 @@ class Book:
 
     def _load(self, student: str, timestamp: datetime | None) -> Rows:
         session, source = self._session, self._known
-        if session.get(Student, student) is None:
-            session.add(Student(id=student))
-        submission = (
-            session.query(SubmittedAssignment)
-            .filter_by(assignment_id=source.id, student_id=student)
-            .one_or_none()
-        )
-        if submission is None:
-            submission = SubmittedAssignment(
-                id=new_uuid(), assignment_id=source.id, student_id=student
+        row = session.execute(
+            select(Student.id, SubmittedAssignment.id)
+            .outerjoin(
+                SubmittedAssignment,
+                (SubmittedAssignment.student_id == Student.id)
+                & (SubmittedAssignment.assignment_id == source.id),
             )
-            session.add(submission)
+            .where(Student.id == student)
+        ).one_or_none()
+        new: list[Any] = [] if row else [Student(id=student)]
+        if row is None or row[1] is None:
+            submission = SubmittedAssignment(
+                id=new_uuid(), assignment_id=source.id, student_id=student, timestamp=timestamp
+            )
+            # As the session would, if it knew of it.
+            set_committed_value(submission, "assignment", self._assignment)
+            new.append(submission)
             found: list[Any] = []
         else:
+            submission = session.get(SubmittedAssignment, row[1])
             found = session.query(SubmittedNotebook).filter_by(assignment_id=submission.id).all()
-        if timestamp is not None and submission.timestamp != timestamp:
-            submission.timestamp = timestamp
-        rows = Rows(student, submission)
+            if timestamp is not None and submission.timestamp != timestamp:
+                submission.timestamp = timestamp
+        rows = Rows(student, submission, new=new)
         known = {each.notebook_id: each for each in found}
         ids = [each.id for each in found]
         grades = _by_cell(session.query(Grade).filter(Grade.notebook_id.in_(ids))) if ids else {}
@@ -115,29 +134,32 @@ class Book:
             _by_cell(session.query(Comment).filter(Comment.notebook_id.in_(ids))) if ids else {}
         )
         for notebook in source.notebooks.values():
-            row = known.get(notebook.id)
-            if row is None:
-                row = SubmittedNotebook(
+            of = known.get(notebook.id)
+            if of is None:
+                of = SubmittedNotebook(
                     id=new_uuid(), notebook_id=notebook.id, assignment_id=submission.id
                 )
-                session.add(row)
-            rows.notebooks[notebook.name] = row
+                new.append(of)
+            rows.notebooks[notebook.name] = of
             for graded in (*notebook.grade_cells, *notebook.task_cells):
-                rows.grades[notebook.name, graded.name] = self._row(Grade, grades, row, graded.id)
+                rows.grades[notebook.name, graded.name] = _row(Grade, grades, of, graded.id, new)
             commented: list[NamedCell | GradedCell] = [*notebook.solution_cells]
             commented += notebook.task_cells
             for each in commented:
-                rows.comments[notebook.name, each.name] = self._row(Comment, comments, row, each.id)
+                rows.comments[notebook.name, each.name] = _row(Comment, comments, of, each.id, new)
         return rows
 
-    def _row(
-        self, kind: Any, found: Mapping[tuple[str, str], Any], notebook: Any, cell: str
-    ) -> Any:
-        row = found.get((notebook.id, cell))
-        if row is None:
-            row = kind(id=new_uuid(), notebook_id=notebook.id, cell_id=cell)
-            self._session.add(row)
-        return row
+    def _written(self) -> Rows:
+        """The submission, with its rows in the database where what asks for them needs them there.
+
+        That is to reckon its score, and what late work costs of it.
+        """
+        rows = self._now
+        if not self._plain or rows.submission.total_seconds_late > 0:
+            self._session.add_all(rows.new)
+            rows.new.clear()
+            self._session.flush()
+        return rows
 
     # What nbgrader's preprocessors ask of the gradebook that they open.
 
@@ -169,13 +191,11 @@ class Book:
 
     def find_submission(self, assignment: str, student: str) -> Any:
         """The submission."""
-        self._session.flush()
-        return self._now.submission
+        return self._written().submission
 
     def find_submission_notebook(self, notebook: str, assignment: str, student: str) -> Any:
         """A notebook of the submission; its score is reckoned by the database."""
-        self._session.flush()
-        return _there(self._now.notebooks.get(notebook), notebook)
+        return _there(self._written().notebooks.get(notebook), notebook)
 
     def __getattr__(self, name: str) -> Any:
         """Whatever else a preprocessor of the course's own asks."""
@@ -205,6 +225,16 @@ class _Uncommitted:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
+
+
+def _row(
+    kind: Any, found: Mapping[tuple[str, str], Any], notebook: Any, cell: str, new: list[Any]
+) -> Any:
+    row = found.get((notebook.id, cell))
+    if row is None:
+        row = kind(id=new_uuid(), notebook_id=notebook.id, cell_id=cell)
+        new.append(row)
+    return row
 
 
 def _by_cell(rows: Iterable[Any]) -> dict[tuple[str, str], Any]:

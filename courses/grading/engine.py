@@ -8,27 +8,33 @@ In a process of its own: nbgrader reads its configuration from the working direc
 from __future__ import annotations
 
 import os
+import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
 from courses.errors import GradeError
-from courses.grades import Progress
+from courses.grades import Progress, State
 from courses.grading import source
+from courses.grading.again import Again, forget_others
 from courses.grading.book import Book
-from courses.grading.place import Place
+from courses.grading.place import TESTS, Place
 from courses.grading.record import Recorder
 from courses.grading.report import Graded, Report, by_student
 from courses.grading.run import Run
 from courses.grading.settings import RunFolder, Settings
 from courses.grading.stock import Stock, lent
+from courses.grading.trial import Trial
 from courses.language import gettext as _
 from courses.workers import Workers
 
-__all__ = ["Settings", "grade"]
+__all__ = ["Again", "Settings", "grade"]
 
 
 def grade(
@@ -41,6 +47,7 @@ def grade(
     settings: Settings | None = None,
     on_progress: Callable[[Progress], None] = lambda _progress: None,
     on_outcome: Callable[[Graded], None] = lambda _graded: None,
+    again: Again | None = None,
 ) -> Report:
     """Grade an assignment's submissions that are new, or all with ``force``.
 
@@ -51,6 +58,8 @@ def grade(
         directory: nbgrader's course directory, with a gradebook.
         students: only these.
         on_outcome: told of each submission as it is recorded.
+        again: record nothing, and see which tests give the same files other points another time.
+            The report is of the last time.
 
     Raises `GradeError` when nothing can be graded at all, and `WorkersError`.
     """
@@ -63,6 +72,7 @@ def grade(
         _check_gradebook(stock.coursedir.db_url, root)
         place = Place(root, assignment)
         stack.enter_context(place.locked())
+        tried = Place(root, assignment, TESTS)
         book = stack.enter_context(
             closing(Book(stock.coursedir.db_url, stock.coursedir.course_id or "default_course"))
         )
@@ -72,15 +82,30 @@ def grade(
             stock.folder("source", "."),
             stock.folder("release", "."),
         )
-        book.use(wanted)
+        book.use(wanted, plain=stock.plain)
         stack.enter_context(lent(book))
-        run = Run(
-            *(stock, wanted, place, RunFolder(stock, place, settings or Settings())),
-            Recorder(book, wanted, stock, place.scratch),
-            *(workers, on_progress, on_outcome),
-        )
-        found = run.go(students, force=force)
-    return Report(by_student(found), time.monotonic() - began)
+        settings = settings or Settings()
+        if again:
+            place = tried
+            place.begin_anew()
+            shutil.rmtree(settings.folder or place.run, ignore_errors=True)
+        recorder = (Trial if again else Recorder)(book, wanted, stock, place.scratch)
+        force, sample = force or bool(again), again.sample if again else None
+        for turn in range(again.times if again else 1):
+            folder = RunFolder(stock, place, settings)
+            tell = partial(_part, on_progress, turn, again.times) if again else on_progress
+            run = Run(stock, wanted, place, folder, recorder, workers, tell, on_outcome)
+            found = run.go(students, force=force, sample=sample)
+        if not again:
+            forget_others(tried, place.outcomes())
+    return Report(by_student(found), time.monotonic() - began, folder.limits.cell_seconds)
+
+
+def _part(tell: Callable[[Progress], None], turn: int, times: int, progress: Progress) -> None:
+    """Tell how far all times together are."""
+    done = Counter(progress.states)
+    done[State.GRADED] += turn * progress.total
+    tell(replace(progress, total=times * progress.total, states=done))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ nbgrader's `OverwriteCells` believes what a cell says about itself (graded, lock
 stops on a contradiction; a test that was deleted keeps the points of an earlier attempt. Here the
 gradebook alone says what a cell is:
 
+- the course says in which kernel a notebook runs, which is Python's
 - the last cell with the grade id of one of the course's is that cell; its type, its flags, its
   points, and the text of a locked one are the course's; all others are cells like any other
 - the tags of a locked cell are the course's own: nbclient skips cells, and forgives errors, by tags
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 
 from nbformat import NotebookNode
 
-from courses.grading.source import SourceCell, SourceNotebook
+from courses.grading.source import SourceCell, SourceNotebook, is_python
 from courses.language import gettext as _
 
 SCHEMA = 3
@@ -25,6 +26,10 @@ SCHEMA = 3
 def mend(notebook: NotebookNode, source: SourceNotebook) -> tuple[str, ...]:
     """Mend a notebook of `courses.grading.notebooks.parse` in place; say what was put right."""
     notes: list[str] = []
+    if not is_python(notebook.metadata.get("kernelspec", {})):
+        for key in ("kernelspec", "language_info"):
+            notebook.metadata.pop(key, None)
+        notes.append(_("It was written for another kernel than Python; it was run in Python."))
     mine: dict[str, NotebookNode] = {}
     for cell in reversed(notebook.cells):
         about = cell.metadata.pop("nbgrader", None)

@@ -1,5 +1,7 @@
 """What a course directory keeps of gradings: ``.lesesal/grading/ASSIGNMENT/``.
 
+And in ``.lesesal/tests/ASSIGNMENT/`` of what was only run again, the same but for the lock.
+
 - ``lock``: held while somebody grades the assignment
 - ``keys.jsonl``: whose task is which, and of what (a digest)
 - ``outcomes.jsonl``: what came of each submission, the last line of a student's counts
@@ -21,9 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from courses.errors import GradeError
-from courses.grading.late import NOTES
 from courses.grading.report import Graded, graded_json, graded_of
 from courses.language import gettext as _
+from lesesal_nbgrader.late import NOTES
+
+GRADING, TESTS = "grading", "tests"
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,8 @@ class Key:
 class Place:
     """The folder of one assignment."""
 
-    def __init__(self, root: Path, assignment: str) -> None:
-        self.folder = root / NOTES / "grading" / assignment
+    def __init__(self, root: Path, assignment: str, kind: str = GRADING) -> None:
+        self.folder = root / NOTES / kind / assignment
         self._assignment = assignment
 
     @contextmanager
@@ -90,6 +94,11 @@ class Place:
         about = {"key": key.key, "student": key.student, "digest": key.digest}
         _append(self.folder / "keys.jsonl", {**about, "notes": key.notes})
 
+    def begin_anew(self) -> None:
+        """Nothing is known of anybody."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True, mode=0o700)
+
     def forget_keys(self) -> None:
         """There is no run any more."""
         (self.folder / "keys.jsonl").unlink(missing_ok=True)
@@ -106,10 +115,14 @@ class Place:
 
 
 def drop(run: Path, key: str) -> None:
-    """Take a task and its result out of a run."""
+    """Take a task and its result out of a run. The task goes at once: half of one cannot be run."""
     (run / "results" / f"{key}.json").unlink(missing_ok=True)
     shutil.rmtree(run / "results" / key, ignore_errors=True)
-    shutil.rmtree(run / "tasks" / key, ignore_errors=True)
+    task, gone = run / "tasks" / key, run / "tasks" / f".{key}"
+    shutil.rmtree(gone, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        task.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

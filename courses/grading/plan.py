@@ -41,6 +41,13 @@ class Plan:
     wanted: tuple[Submission, ...]
     unchanged: tuple[str, ...]
 
+    def sample(self, count: int) -> Plan:
+        """So many of those that are to be graded, from all over the class."""
+        total = len(self.wanted)
+        count = min(count, total)
+        places = (number * total // count for number in range(count))
+        return Plan(tuple(self.wanted[place] for place in places), self.unchanged)
+
 
 def plan(
     stock: Stock,

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from nbformat import NotebookNode
 from nbformat.v4.rwbase import split_lines, strip_transient
 from nbgrader import utils
 
-from courses.grades import Outcome, Reason, State
+from courses.grades import Outcome, PointsOnTest, Reason, State
 from courses.grading.book import Book, Rows
 from courses.grading.outputs import believable, error, joined
 from courses.grading.report import reason_of
@@ -84,7 +85,20 @@ class Recorder:
                 for grade in rows.grades.values():
                     grade.needs_manual_grade = True
         self._publish(student)
-        return self._outcome(student, state, reason, rows, evidence, result)
+        outcome = self._outcome(student, state, reason, rows, evidence, result)
+        return replace(outcome, tests=tuple(self._tests(rows, result)))
+
+    def _tests(self, rows: Rows, result: Mapping[str, Any]) -> Iterator[PointsOnTest]:
+        """What came of the tests that ran, by the worker's clock and nbgrader's points."""
+        several = len(self._source.notebooks) > 1
+        for name, source in self._source.notebooks.items():
+            told = result.get("notebooks", {}).get(f"{name}.ipynb", {})
+            took = told.get("tests", {})
+            for cell in source.cells:
+                if cell in took and cell in source.scored:
+                    called = f"{name}/{cell}" if several else cell
+                    score, most = rows.grades[name, cell].auto_score, source.graded[cell].max_score
+                    yield PointsOnTest(called, score or 0.0, most, float(took[cell]))
 
     def _checked(self, notebook: NotebookNode, name: str) -> list[Reason]:
         """Take from a notebook what nbgrader cannot read; say where that was."""

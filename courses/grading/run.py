@@ -13,6 +13,7 @@ from typing import Any
 
 from courses.grades import Outcome, Progress, Reason, State
 from courses.grading import intake
+from courses.grading.again import compared
 from courses.grading.intake import RefusedError
 from courses.grading.place import Key, Place
 from courses.grading.plan import Plan, Submission, plan
@@ -56,15 +57,18 @@ class Run:
         self._stock, self._source, self._place = stock, source, place
         self._folder, self._record, self._workers = folder, record, workers
         self._on_progress, self._on_outcome = on_progress, on_outcome
-        self._salt = f"{folder.about}\n{source.digest}"
+        self._salt = f"{folder.rules}\n{source.digest}"
         self._began = time.monotonic()
         self._running: set[str] = set()
         self._states: Counter[State] = Counter()
         self._recorded: list[Graded] = []
+        self._known: dict[str, Graded] = {}
 
-    def go(self, students: Collection[str] | None, *, force: bool) -> list[Graded]:
-        """Grade; return all that were asked for."""
-        known = self._place.outcomes()
+    def go(
+        self, students: Collection[str] | None, *, force: bool, sample: int | None = None
+    ) -> list[Graded]:
+        """Grade; return all that were asked for, or so many of them."""
+        known = self._known = self._place.outcomes()
         self._place.keep_only(known.values())
         again = {name for name, each in known.items() if each.outcome.state is State.RETRY}
         planned = plan(
@@ -74,6 +78,8 @@ class Run:
             max_bytes=self._folder.limits.room,
             begun=again | self._folder.begun.keys(),
         )
+        if sample is not None:
+            planned = planned.sample(sample)
         self._follow(planned)
         self._record.clear()
         self._folder.close()
@@ -170,7 +176,10 @@ class Run:
             if key:
                 # Whatever is wrong with it, the next run does not meet it again.
                 self._folder.forget(key)
-        graded = Graded(outcome, entry.key.notes if entry.key else ())
+        made = Graded(outcome)
+        if entry.key:
+            made = Graded(outcome, entry.key.notes, digest=entry.key.digest)
+        graded = compared(made, self._known.get(student))
         self._place.keep_outcome(graded)
         if key and outcome.state is not State.RETRY:
             self._folder.drop(key)

@@ -47,7 +47,7 @@ class RunFolder:
     Attributes:
         begun: by student, the tasks that are in it.
         files: paths of the assignment's own files.
-        about: all that holds for each of its tasks, as text.
+        about: all that holds for each of its tasks, as text; ``rules`` the same wherever it is.
     """
 
     def __init__(self, stock: Stock, place: Place, settings: Settings) -> None:
@@ -64,6 +64,7 @@ class RunFolder:
             "sandbox": settings.sandbox,
         }
         self.about = json.dumps(values, indent=1)
+        self.rules = json.dumps({**values, "files": None})
         found = self.path / "run.json"
         self.begun: dict[str, Key] = {}
         if found.is_file() and found.read_text(encoding="utf-8") == self.about:
@@ -75,11 +76,22 @@ class RunFolder:
             place.forget_keys()
         for part in ("tasks", "results"):
             (self.path / part).mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._clear()
         self.files = self._link_files(stock)
         found.write_text(self.about, encoding="utf-8")
         # A worker of a run that is gone may still write a result: it finds nobody by that key.
         numbers = [int(each.key) for each in self.begun.values()]
         self._number = max(numbers, default=secrets.randbelow(900) * 1000)
+
+    def _clear(self) -> None:
+        """What an engine that was killed left half made, or half taken away."""
+        keys = {each.key for each in self.begun.values()}
+        for task in (self.path / "tasks").iterdir():
+            if task.name not in keys:
+                shutil.rmtree(task, ignore_errors=True)
+        for result in (self.path / "results").glob("*.json"):
+            if result.stem not in keys:
+                result.unlink(missing_ok=True)
 
     def new_key(self) -> str:
         """One that no task has."""

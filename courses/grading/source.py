@@ -123,7 +123,7 @@ def read(gradebook: Gradebook, assignment: str, source: Path, release: Path) -> 
         source, release: the assignment's folders with the notebooks, which need not be there. They
             say in which order the cells stand.
 
-    Raises `GradeError` when the gradebook does not know it.
+    Raises `GradeError` when the gradebook does not know it, or it is not for Python.
     """
     try:
         row = gradebook.find_assignment(assignment)
@@ -138,7 +138,23 @@ def read(gradebook: Gradebook, assignment: str, source: Path, release: Path) -> 
             )
         )
     notebooks = {each.name: _notebook(each, source, release) for each in row.notebooks}
+    for name, notebook in notebooks.items():
+        if not is_python(json.loads(notebook.kernelspec or "{}")):
+            raise GradeError(
+                _(
+                    "{name}.ipynb is for another kernel than Python, which cannot be graded here. "
+                    "If it is Python after all, choose a Python kernel in the source, save it and "
+                    "generate the assignment again.",
+                    name=name,
+                )
+            )
     return Source(row.id, assignment, notebooks)
+
+
+def is_python(kernelspec: Mapping[str, Any]) -> bool:
+    """Whether a notebook with these metadata runs in Python, as one does that names no kernel."""
+    name = str(kernelspec.get("name") or "python")
+    return str(kernelspec.get("language") or name).lower().startswith(("python", "ipython"))
 
 
 def _notebook(row: Any, source: Path, release: Path) -> SourceNotebook:
@@ -169,7 +185,8 @@ def _graded(rows: Sequence[Any]) -> tuple[GradedCell, ...]:
 def _cells(path: Path) -> dict[str, Any]:
     """The course's own cells with a grade id, in order; none when there is no such notebook."""
     try:
-        notebook = nbformat.read(path, as_version=4)
+        # Without checking it: what is wrong with it, `generate_assignment` has said.
+        notebook = nbformat.convert(nbformat.reader.reads(path.read_text(encoding="utf-8")), 4)
     except (OSError, ValueError):
         return {}
     found = {}

@@ -8,6 +8,7 @@ lent one gradebook that is open, and one schema that is compiled.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -50,6 +51,7 @@ class Stock:
     Attributes:
         sanitizing, grading: the preprocessors before and after execution, as configured, without
             nbgrader's `Execute`.
+        plain: whether all that grades is nbgrader's own, and nothing a site's or the course's.
         timeout: the seconds of a cell that the configuration names; None for no bound.
     """
 
@@ -62,6 +64,8 @@ class Stock:
             raise GradeError(
                 _("nbgrader cannot read the configuration in {folder}.", folder=directory)
             ) from ended
+        # Lines for nobody, several for each cell: nbgrader's level holds for what shows them.
+        app.log.setLevel(logging.CRITICAL)
         # nbgrader puts the folder first, where a file in it passes for an installed module.
         with contextlib.suppress(ValueError):
             sys.path.remove(os.getcwd())  # noqa: PTH109 - as nbgrader wrote it
@@ -76,6 +80,7 @@ class Stock:
         self.sanitizing = self._preprocessors(sanitizing=True)
         grading = self._preprocessors(sanitizing=False)
         self.grading = [each for each in grading if not isinstance(each, Execute)]
+        self.plain = all(map(_is_stock, self.grading))
         execute = next((each for each in grading if isinstance(each, Execute)), None)
         timeout = execute.timeout if execute else None
         self.timeout: float | None = timeout if timeout and timeout > 0 else None
@@ -110,6 +115,10 @@ class Stock:
         for step in steps:
             notebook, resources = step(notebook, resources)
         return notebook
+
+
+def _is_stock(step: Any) -> bool:
+    return type(step).__module__.partition(".")[0] in ("nbgrader", "nbconvert")
 
 
 @contextlib.contextmanager

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from courses.grades import Reason, State
+from courses.grading.figures import Figures
 from courses.language import gettext as _
+from courses.language import ngettext
 from courses.words import size
 
 
@@ -31,6 +33,33 @@ def state_word(state: State) -> str:
         State.REFUSED: _("refused"),
         State.RETRY: _("to be tried again"),
     }[state]
+
+
+def about_tests(found: Iterable[Figures], cell_seconds: float) -> Iterator[str]:
+    """A sentence for each test that differed when the same files were run again, or is slow.
+
+    Args:
+        cell_seconds: what a cell may take.
+    """
+    for each in found:
+        if each.differed:
+            yield ngettext(
+                "{test}: {count} submission got other points on it when it was run again. It "
+                "depends on chance, time, or what else runs.",
+                "{test}: {count} submissions got other points on it when they were run again. It "
+                "depends on chance, time, or what else runs.",
+                each.differed,
+                test=each.name,
+            )
+        if each.is_slow(cell_seconds):
+            yield _(
+                "{test}: slow. It took {median} s at the median and {slowest} s at most, and a "
+                "cell may take {limit} s.",
+                test=each.name,
+                median=f"{each.median:.1f}",
+                slowest=f"{each.slowest:.1f}",
+                limit=f"{cell_seconds:g}",
+            )
 
 
 class _Facts:

@@ -10,8 +10,9 @@ import signal
 import subprocess
 import tempfile
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -46,6 +47,29 @@ class LocalWorkers:
     python: Path
     workers: int = 1
 
+    _begun: list[_Worker] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def patience(self) -> float:
+        """How many times as long limits of wall clock are, so that sharing a core costs nobody."""
+        return max(1.0, self.workers / len(os.sched_getaffinity(0)))
+
+    @contextmanager
+    def begun(self, preload: Sequence[str]) -> Iterator[None]:
+        """In this block, one of the workers is there before there is a run, and imports meanwhile.
+
+        Args:
+            preload: what the run will have its fork server import.
+        """
+        if os.access(self.python, os.X_OK):
+            kernels = _shares(self.workers)[-1]
+            self._begun.append(_Worker(self.python, kernels, self.patience, ahead=preload))
+        try:
+            yield
+        finally:
+            while self._begun:
+                self._begun.pop().end()
+
     def run(self, run: Path, keys: Iterable[str]) -> Iterator[tuple[str, bool]]:
         """See `courses.workers.Workers.run`. Asks for a key when a worker can take it."""
         if not os.access(self.python, os.X_OK):
@@ -56,33 +80,45 @@ class LocalWorkers:
                     python=self.python,
                 )
             )
-        # In the run, with which it goes, also after an engine that was killed.
-        with tempfile.TemporaryDirectory(prefix="workers-", dir=run) as home:
-            crew = _Crew(self, run, Path(home), iter(keys))
-            try:
-                yield from crew.work()
-            finally:
-                crew.stop()
+        crew = _Crew(self, run, iter(keys))
+        try:
+            yield from crew.work()
+        finally:
+            crew.stop()
 
 
 class _Worker:
-    """One process, and the keys that it has."""
+    """One process, and the keys that it has.
 
-    def __init__(self, python: Path, run: Path, home: Path, kernels: int) -> None:
+    Without a run it waits to be told of one.
+    """
+
+    def __init__(
+        self,
+        python: Path,
+        kernels: int,
+        patience: float,
+        *,
+        run: Path | None = None,
+        ahead: Sequence[str] = (),
+    ) -> None:
         self.kernels = kernels
         self.keys: list[str] = []
         self.started: set[str] = set()
         self.said = False
         self._rest = b""
-        self._log: IO[bytes] = (home / f"log-{os.urandom(4).hex()}").open("w+b")
-        argv = [str(python), "-P", "-m", MODULE, str(run), "--workers", str(kernels)]
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
+        argv = [str(python), "-P", "-m", MODULE, str(run or "-"), "--workers", str(kernels)]
+        argv += ["--patience", f"{patience:.3f}"]
+        if ahead:
+            argv += ["--ahead", ",".join(ahead)]
         self.process = subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=_environment(home),
-            cwd=home,
+            env=_environment(),
+            cwd="/",
             start_new_session=True,
             preexec_fn=_end_with_the_engine,
         )
@@ -90,12 +126,19 @@ class _Worker:
         self.out = self.process.stdout
         os.set_blocking(self.out.fileno(), False)
 
+    def work_on(self, run: Path) -> None:
+        """The run that it was not told when it was started."""
+        self._write(str(run))
+
     def give(self, key: str) -> None:
         """One more to execute."""
         self.keys.append(key)
+        self._write(key)
+
+    def _write(self, text: str) -> None:
         if self.process.stdin is not None:
             try:
-                self.process.stdin.write(f"{key}\n".encode())
+                self.process.stdin.write(f"{text}\n".encode())
                 self.process.stdin.flush()
             except OSError:
                 return  # it has ended, which its output will say
@@ -139,18 +182,15 @@ class _Worker:
 
 
 class _Crew:
-    def __init__(self, how: LocalWorkers, run: Path, home: Path, keys: Iterator[str]) -> None:
-        self._how, self._run, self._home = how, run, home
-        self._keys = keys
+    def __init__(self, how: LocalWorkers, run: Path, keys: Iterator[str]) -> None:
+        self._how, self._run, self._keys = how, run, keys
         self._again: deque[str] = deque()
         self._tries: Counter[str] = Counter()
         self._selector = selectors.DefaultSelector()
         self._workers: list[_Worker] = []
         self._silent = 0
         self._more = True
-        processes = -(-how.workers // KERNELS)
-        share, rest = divmod(how.workers, processes)
-        self._kernels = [share + (number < rest) for number in range(processes)]
+        self._kernels = _shares(how.workers)
 
     def work(self) -> Iterator[tuple[str, bool]]:
         """Until each key has its result."""
@@ -198,7 +238,12 @@ class _Crew:
         return None
 
     def _start(self) -> _Worker:
-        worker = _Worker(self._how.python, self._run, self._home, self._kernels.pop())
+        kernels, begun = self._kernels.pop(), self._how._begun
+        if begun:
+            worker = begun.pop()
+            worker.work_on(self._run)
+        else:
+            worker = _Worker(self._how.python, kernels, self._how.patience, run=self._run)
         self._workers.append(worker)
         self._selector.register(worker.out, selectors.EVENT_READ, worker)
         return worker
@@ -236,6 +281,13 @@ class _Crew:
         self._selector.close()
 
 
+def _shares(workers: int) -> list[int]:
+    """How many kernels each of the processes has."""
+    processes = -(-workers // KERNELS)
+    share, rest = divmod(workers, processes)
+    return [share + (number < rest) for number in range(processes)]
+
+
 def _end_with_the_engine() -> None:
     """In the child: an engine that is killed leaves no worker that goes on (prctl(2))."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -249,7 +301,9 @@ def _event(line: bytes) -> tuple[str, str] | None:
         return None
 
 
-def _environment(home: Path) -> dict[str, str]:
+def _environment() -> dict[str, str]:
     """Nothing of the engine's: no token, no configuration of somebody's home."""
     kept = {name: os.environ[name] for name in ("TMPDIR", "TZ") if name in os.environ}
-    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8", **kept}
+    # The fork server has a home of its own; workers write nothing.
+    home = {"HOME": "/nonexistent"}
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", **home, **kept}

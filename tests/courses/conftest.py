@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,6 +68,14 @@ def empty_store(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFacto
     return name
 
 
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for SQLite: a file, to copy."""
+    home = tmp_path_factory.mktemp("empty-file")
+    Store.of_home(home, sqlite_url(home)).close()
+    return home / "classroom.sqlite"
+
+
 @pytest.fixture
 def database() -> str:
     """``sqlite`` or ``postgresql``; a folder or a module overrides it to run on both."""
@@ -77,6 +86,7 @@ def database() -> str:
 def database_url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """An empty store's database."""
     if database == "sqlite":
+        shutil.copy2(request.getfixturevalue("empty_file"), tmp_path)
         yield sqlite_url(tmp_path)
         return
     server: PostgresServer = request.getfixturevalue("postgres")
@@ -120,6 +130,7 @@ class Classroom:
             base_url=self.url if proxied else self.direct,
             headers={"Authorization": f"token {self._tokens[user]}"},
             timeout=30,
+            verify=hubs.NO_CERTIFICATES,
         )
 
     @contextmanager

@@ -134,12 +134,20 @@ class Pretend:
     Args:
         says: what comes of a task, instead, by a word that stands in the answer.
         stops: after how many tasks they are interrupted.
+        took: seconds of each test; others are not told of.
+        chance: the test that fails each second time that an answer with "chance" in it is run.
     """
 
     def __init__(
-        self, says: Mapping[str, dict[str, Any]] | None = None, stops: int | None = None
+        self,
+        says: Mapping[str, dict[str, Any]] | None = None,
+        stops: int | None = None,
+        *,
+        took: Mapping[str, float] | None = None,
+        chance: str = "",
     ) -> None:
         self._says, self._stops = says or {}, stops
+        self._took, self._chance, self._times = took or {}, chance, 0
         self.executed: list[str] = []
         self.seen: list[nbformat.NotebookNode] = []
 
@@ -166,11 +174,16 @@ class Pretend:
             says = next((each for word, each in self._says.items() if word in text), says)
             for each in notebook.cells:
                 if each.cell_type == "code":
-                    each.outputs = list(_outputs(each, "return []" in text))
+                    fails = "return []" in text
+                    if "chance" in text and each.metadata.nbgrader["grade_id"] == self._chance:
+                        self._times += 1
+                        fails = self._times % 2 == 0
+                    each.outputs = list(_outputs(each, fails))
             if says["state"] != "retry":
                 (run / "results" / key).mkdir()
                 nbformat.write(notebook, run / "results" / key / name)
         self.executed.append(key)
+        says = {**says, "notebooks": {name: {"tests": self._took} for name in names}}
         (run / "results" / f"{key}.json").write_text(json.dumps(says), encoding="utf-8")
 
 

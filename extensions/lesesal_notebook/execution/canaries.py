@@ -9,6 +9,7 @@ this error would have kept silent about a failed test too.
 from __future__ import annotations
 
 import ast
+import functools
 import secrets
 import string
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from .cells import parsed
 
 MOST_CODE = 20_000
+GAP = "\ue000"
+"""No character of a name, and of no text that anybody writes."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ def canary(code: str) -> Canary:
     Nothing in it depends on names that a student may have given another meaning.
     """
     tree = parsed(code)[1] if len(code) <= MOST_CODE and not code.startswith("%%") else None
-    first = _renamed(tree) if tree else None
+    first = _renamed(code) if tree else None
     if first is None or secrets.randbelow(3) == 0:
         first = secrets.choice((_unequal, _no_key))()
     # Empty lines in front are for tracebacks.
@@ -53,22 +56,35 @@ def _no_key() -> Canary:
     return Canary(f'assert {{"{key}": 1}}["{word}"] == 1', "KeyError", f"'{word}'")
 
 
-def _renamed(tree: ast.Module) -> Canary | None:
+def _renamed(code: str) -> Canary | None:
     """One of the code's own assertions about a function that does not exist."""
-    assertions = [node for node in tree.body if isinstance(node, ast.Assert)]
-    chosen = [(node, found) for node in assertions if (found := _first_name(node.test))]
-    if not chosen:
+    found = _assertions(code)
+    if not found:
         return None
-    node, found = secrets.choice(chosen)
-    known = found.id
+    known, text = secrets.choice(found)
     word = f"{known}_{_word()}"
-    found.id = word
-    try:
-        text = ast.unparse(node)
-    finally:
-        # The tree is shared.
-        found.id = known
-    return Canary(text, "NameError", f"name '{word}' is not defined")
+    return Canary(text.replace(GAP, word), "NameError", f"name '{word}' is not defined")
+
+
+@functools.lru_cache(maxsize=256)
+def _assertions(code: str) -> tuple[tuple[str, str], ...]:
+    """The name that each assertion looks up first, and its text with `GAP` in that one's place.
+
+    The same test cells come with every submission.
+    """
+    tree = parsed(code)[1]
+    made = []
+    for node in tree.body if tree else ():
+        found = _first_name(node.test) if isinstance(node, ast.Assert) else None
+        if found is None:
+            continue
+        known, found.id = found.id, GAP
+        try:
+            made.append((known, ast.unparse(node)))
+        finally:
+            # The tree is shared.
+            found.id = known
+    return tuple(made)
 
 
 def _first_name(node: ast.expr) -> ast.Name | None:
@@ -90,4 +106,5 @@ def _first_name(node: ast.expr) -> ast.Name | None:
 
 
 def _word() -> str:
-    return "".join(secrets.choice(string.ascii_lowercase) for _ in range(6 + secrets.randbelow(4)))
+    drawn = secrets.token_bytes(10)
+    return "".join(string.ascii_lowercase[each % 26] for each in drawn[: 6 + drawn[-1] % 4])

@@ -16,6 +16,7 @@ import zmq
 from ..check import MIMETYPE
 from ..kernels.client import ForkedKernel, KernelError
 from ..kernels.request import KernelRequest
+from .servers import StartError
 from .wire import Message, pack, unpack
 
 START_SECONDS = 60.0
@@ -25,13 +26,11 @@ MOST_FRAME = 64 << 20
 """libzmq drops a peer that sends more in one piece, before it is in memory."""
 MOST_MESSAGES = 50_000
 AT_A_TIME = 100
+# Plain numbers: what zmq has instead are members of enumerations, which are dear to combine.
+EVENTS, POLLIN, NOBLOCK = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.NOBLOCK)
 RESULTS = ("execute_reply", "execute_result", "error")
 
 Take = Callable[[Message], None]
-
-
-class StartError(Exception):
-    """The kernel could not be started, through no fault of the notebook. A sentence says why."""
 
 
 @dataclass
@@ -218,10 +217,10 @@ class Kernel:
         if socket.closed:
             return
         for _ in range(AT_A_TIME):
-            if not int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+            if not int(socket.get(EVENTS)) & POLLIN:
                 return
             try:
-                frames = socket.recv_multipart(zmq.NOBLOCK)
+                frames = _received(socket)
             except zmq.ZMQError:
                 return
             self._read(frames, reply=socket is self._sockets[0])
@@ -273,6 +272,21 @@ class Kernel:
             exchange.done.set_result(how)
         if self._current is exchange:
             self._current = None
+
+
+def _received(socket: zmq.Socket[bytes]) -> list[bytes]:
+    """A message's frames; ZMQError where there is none.
+
+    As ``socket.recv_multipart``, which asks libzmq after each frame whether there is another, in
+    three times as long as reading it takes.
+    """
+    frames = []
+    more = True
+    while more:
+        frame = socket.recv(NOBLOCK, copy=False)
+        frames.append(frame.bytes)
+        more = frame.more
+    return frames
 
 
 def _handed(content: Message) -> Any:

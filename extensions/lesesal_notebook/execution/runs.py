@@ -6,14 +6,15 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nbformat import NotebookNode
-from nbformat.v4 import reads_json
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
+from ..kernels.sandbox import HOME
 from .verdicts import RETRY
 
 FORMAT = 1
@@ -55,6 +56,10 @@ class Run:
     def limits(self) -> Mapping[str, Any]:
         return self.about["limits"]
 
+    @property
+    def preload(self) -> Sequence[str]:
+        return self.about.get("preload") or ()
+
     def keys(self) -> list[str]:
         """All tasks that are in the folder."""
         return sorted(path.name for path in (self.folder / "tasks").iterdir())
@@ -73,11 +78,16 @@ class Run:
         return [Path(name).name for name in task["notebooks"]]
 
     def read(self, key: str, name: str) -> NotebookNode:
-        text = (self._task(key) / "notebooks" / name).read_text("utf-8")
-        return reads_json(text)
+        # A run is opened before what is dear is imported.
+        from nbformat.v4 import reads_json
 
-    def sandbox(self, key: str) -> dict[str, Any]:
-        """A `lesesal_notebook.kernels.sandbox.Sandbox` for a notebook of the task."""
+        return reads_json((self._task(key) / "notebooks" / name).read_text("utf-8"))
+
+    def sandbox(self, key: str, patience: float = 1.0) -> dict[str, Any]:
+        """A `lesesal_notebook.kernels.sandbox.Sandbox` for a notebook of the task.
+
+        ``patience``: how many times as long its limit of wall clock is.
+        """
         files = self._task(key) / "files"
         gpus = int(self.about.get("gpus", 0))
         environment = dict(ENVIRONMENT)
@@ -85,11 +95,12 @@ class Run:
             environment["CUDA_VISIBLE_DEVICES"] = os.environ["CUDA_VISIBLE_DEVICES"]
         return {
             "kind": self.about.get("sandbox", "namespaces"),
-            "limits": dict(self.limits),
+            "limits": {**self.limits, "seconds": patience * self.limits["seconds"]},
             "files": str(files) if files.is_dir() else None,
             "shared": self.about.get("files"),
             "datasets": [
-                [one["source"], one["target"]] for one in self.about.get("datasets") or ()
+                [one["source"], str(Path(HOME, one["target"]))]
+                for one in self.about.get("datasets") or ()
             ],
             "gpus": gpus,
             "environment": [list(pair) for pair in environment.items()],

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..kernels.client import ForkServer, KernelError
-from .kernel import StartError
 
 WARM = f"{__package__}.warm"
 _LOG = logging.getLogger(__name__)
 
 
+class StartError(Exception):
+    """The kernel could not be started, through no fault of the notebook. A sentence says why."""
+
+
 class Servers:
-    """Starts a fork server when the first kernel is asked for.
+    """Has a fork server ready, and starts another when it is gone.
 
     Args:
         preload: the course's modules, which it imports once.
@@ -24,7 +28,17 @@ class Servers:
     def __init__(self, preload: Sequence[str] = ()) -> None:
         self._preload = [WARM, *preload]
         self._server: ForkServer | None = None
+        self._ready = False
         self._starting = asyncio.Lock()
+
+    def begin(self) -> ForkServer:
+        """Let a server import while this process does something else."""
+        self._ready = False
+        self._server = server = ForkServer(self._preload, own_home=True, sandboxed=True)
+        # What is wrong is told to who wants a kernel.
+        with contextlib.suppress(KernelError):
+            server.begin()
+        return server
 
     async def get(self) -> tuple[Path, Path]:
         """The socket of a server that is there, and a folder for kernels' sockets.
@@ -32,16 +46,19 @@ class Servers:
         Raises StartError.
         """
         async with self._starting:
-            if self._server is None or not self._server.alive:
+            server = self._server
+            if server is None or not server.alive:
                 await asyncio.to_thread(self.close)
-                self._server = ForkServer(self._preload)
+                server = self.begin()
+            if not self._ready:
                 try:
-                    await asyncio.to_thread(self._server.start)
+                    await asyncio.to_thread(server.start)
                 except (KernelError, OSError) as error:
                     raise StartError(str(error)) from error
-                for module, why in self._server.missing.items():
+                self._ready = True
+                for module, why in server.missing.items():
                     _LOG.warning("%s cannot be imported ahead: %s", module, why)
-            return self._server.socket, self._server.folder
+            return server.socket, server.folder
 
     def close(self) -> None:
         """End it, and all its kernels."""

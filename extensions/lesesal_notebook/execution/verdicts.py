@@ -29,12 +29,14 @@ class Verdict:
         failure: the first thing of the student's doing that ended a cell or the notebook.
         evidence: of tampering.
         cells: code cells that ran.
+        tests: by grade id, the seconds that a test cell's own code took, also where it was ended.
     """
 
     failure: Reason | None = None
     evidence: list[Reason] = field(default_factory=list)
     cells: int = 0
     seconds: float = 0.0
+    tests: dict[str, float] = field(default_factory=dict)
 
     @property
     def state(self) -> str:

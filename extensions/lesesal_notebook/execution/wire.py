@@ -7,7 +7,6 @@ nothing that arrives may raise.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,8 @@ from uuid import uuid4
 
 DELIMITER = b"<IDS|MSG>"
 VERSION = "5.3"
+
+_DECODER = json.JSONDecoder(parse_constant=lambda _: None)
 
 Message = dict[str, Any]
 """``header, parent_header, metadata, content`` (objects), ``buffers, msg_type, msg_id``."""
@@ -38,8 +39,9 @@ def pack(
         "msg_type": kind,
         "version": VERSION,
     }
-    parts = [json.dumps(part).encode() for part in (header, {}, metadata or {}, content)]
-    signature = hmac.new(key, b"".join(parts), hashlib.sha256).hexdigest().encode()
+    parts = [json.dumps(header).encode(), b"{}"]
+    parts += [json.dumps(part).encode() for part in (metadata or {}, content)]
+    signature = hmac.digest(key, b"".join(parts), "sha256").hex().encode()
     return header["msg_id"], [DELIMITER, signature, *parts]
 
 
@@ -73,8 +75,10 @@ def unpack(frames: Sequence[bytes]) -> tuple[Message | None, int]:
 
 
 def _read(frame: bytes) -> dict[str, Any]:
+    if frame == b"{}":
+        return {}
     text = frame.decode("utf-8", "replace")
-    found = json.loads(text, parse_constant=lambda _: None)
+    found = _DECODER.decode(text)
     if not isinstance(found, dict):
         raise TypeError("not an object")
     if "\\ud" in text or "\\uD" in text:

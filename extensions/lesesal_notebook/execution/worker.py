@@ -11,10 +11,10 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from .kernel import Kernel, StartError
+from .kernel import Kernel
 from .notebook import NotebookRun
 from .runs import KEY, Run
-from .servers import Servers
+from .servers import Servers, StartError
 from .verdicts import RETRY, Reason, Verdict, together
 
 _LOG = logging.getLogger(__name__)
@@ -28,12 +28,14 @@ class Worker:
     Args:
         servers: has a fork server, or makes a new one.
         tell: is called with each event.
+        patience: as `NotebookRun` has it.
     """
 
-    def __init__(self, run: Run, servers: Servers, tell: Tell) -> None:
+    def __init__(self, run: Run, servers: Servers, tell: Tell, patience: float = 1.0) -> None:
         self._run = run
         self._servers = servers
         self._tell = tell
+        self._patience = patience
 
     async def work(self, keys: asyncio.Queue[str | None], at_a_time: int) -> None:
         """Execute tasks until a None comes, then end what runs."""
@@ -76,7 +78,11 @@ class Worker:
             "seconds": round(time.monotonic() - begun, 4),
             **usage,
             "notebooks": {
-                name: {"cells": verdict.cells, "seconds": round(verdict.seconds, 4)}
+                name: {
+                    "cells": verdict.cells,
+                    "seconds": round(verdict.seconds, 4),
+                    "tests": {cell: round(took, 4) for cell, took in verdict.tests.items()},
+                }
                 for name, (_, verdict) in done.items()
             },
         }
@@ -90,10 +96,11 @@ class Worker:
         server, folder = await self._servers.get()
         kernel = Kernel(server, folder, self._run.limits["output_bytes"])
         try:
-            info = await kernel.start(self._run.sandbox(key), {})
+            info = await kernel.start(self._run.sandbox(key, self._patience), {})
             notebook.metadata["language_info"] = info.get("language_info", {})
             stem = Path(name).stem
-            verdict = await NotebookRun(notebook, stem, kernel, self._run.limits).run()
+            limits = self._run.limits
+            verdict = await NotebookRun(notebook, stem, kernel, limits, self._patience).run()
             account = await kernel.close()
             usage["cpu_seconds"] += float(account.get("cpu_seconds", 0.0))
             used = int(account.get("memory_bytes", 0))

@@ -25,6 +25,11 @@ MISTAKES = {
         {"accuracy-test", "accuracy-hidden-test"},
     ),
 }
+# One in every run of the tests, the other among the long proofs.
+ASSIGNMENTS = [
+    "gradient-descent",
+    pytest.param("neural-network", marks=pytest.mark.slow),
+]
 # nbgrader's own commands, in one process: each start costs seconds.
 GRADE = """
 import json, shutil, sys
@@ -53,7 +58,7 @@ def cells(assignment: str) -> dict[str, Any]:
     return notebook
 
 
-@pytest.mark.parametrize("assignment", sorted(MISTAKES))
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_points_are_given_and_taken_as_they_should(assignment: str, tmp_path: Path) -> None:
     cell_id, wrong, lost = MISTAKES[assignment]
     course = tmp_path / "course"
@@ -97,7 +102,7 @@ def test_points_are_given_and_taken_as_they_should(assignment: str, tmp_path: Pa
     assert missed == lost
 
 
-@pytest.mark.parametrize("assignment", sorted(MISTAKES))
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_the_source_runs_headless_and_is_kept_without_outputs(
     assignment: str, tmp_path: Path
 ) -> None:

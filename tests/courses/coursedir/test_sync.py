@@ -41,6 +41,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_whole_way(store: Store, folder: Path, tmp_path: Path) -> None:
     """One test, because nbgrader takes seconds: new, unchanged, new deadline, broken."""
     first = sync(store, folder, actor="ada", release=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from engine_kit import Pretend, hand_in, result
 from typer.testing import CliRunner, Result
 
 from courses.cli import app
-from courses.errors import CourseError
+from courses.errors import CourseError, WorkersError
 from courses.grades import Reason
 from courses.grading import command
 from courses.grading.report import graded_json, graded_of
@@ -21,11 +22,6 @@ from courses.grading.words import sentence
 
 RUN = Path(__file__).parents[3] / "docs" / "grading-run.md"
 SAYS = {"bad": result("suspect", "canary", notebook="answers.ipynb", cell="test_squares")}
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return kit.make(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture
@@ -84,6 +80,43 @@ def test_an_error_is_a_sentence(directory: Path) -> None:
     (line,) = done.stdout.splitlines()
     assert (done.exit_code, json.loads(line)["event"]) == (1, "error")
     assert "does not know" in json.loads(line)["says"]
+
+
+@pytest.mark.parametrize("where", [(), ("--cluster=hpc",), ("--shared=/shared",)])
+def test_accounts_need_a_cluster_and_a_folder(directory: Path, where: tuple[str, ...]) -> None:
+    done = lesesal(directory, kit.NAME, "--accounts=grader1,grader2", *where)
+    assert isinstance(done.exception, WorkersError)
+    assert "--cluster NAME --shared FOLDER" in str(done.exception)
+
+
+def test_with_accounts_the_account_is_the_sandbox_and_else_it_never_is(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = []
+
+    class Looks(Pretend):
+        def run(self, run: Path, keys: Iterable[str]) -> Iterator[tuple[str, bool]]:
+            found.append(json.loads((run / "run.json").read_text())["sandbox"])
+            return super().run(run, keys)
+
+    monkeypatch.setattr(command, "_crew", lambda *_args: Looks())
+    where = ("--cluster=hpc", f"--shared={tmp_path}")
+    lesesal(directory, kit.NAME, "--accounts=grader1", *where)
+    lesesal(directory, kit.NAME, "--force", *where)
+    assert found == ["job", "namespaces"]
+
+
+def test_what_a_cluster_does_with_a_run_is_told(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crew(*args: Any) -> Pretend:
+        args[-1]("A node was [lost].")
+        return Pretend()
+
+    monkeypatch.setattr(command, "_crew", crew)
+    lines = lesesal(directory, kit.NAME, "--progress-json").stdout.splitlines()
+    assert json.loads(lines[0]) == {"event": "says", "says": "A node was [lost]."}
+    assert "A node was [lost].\n" in lesesal(directory, kit.NAME, "--force").stderr
 
 
 def test_what_has_to_be_tried_again_is_told_by_the_exit_status(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,9 @@ from courses.grading.place import Place
 from courses.grading.report import Graded, Report
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return kit.make(tmp_path_factory.mktemp("made"), datetime(2026, 11, 20, 18, tzinfo=UTC))
-
-
 @pytest.fixture
-def directory(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "course"))
+def directory(made_with_deadline: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made_with_deadline, tmp_path / "course"))
 
 
 def run(directory: Path, workers: Any = None, **more: Any) -> Report:
@@ -348,6 +342,30 @@ def test_killed_between_recording_and_telling(
     assert points(directory, "student1") == before
 
 
+def test_killed_while_a_task_is_taken_away(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of a task is none: nobody is asked to execute it for ever."""
+    hand_in(directory, "student1")
+    genuine = shutil.rmtree
+
+    def half(path: Path, **options: Any) -> None:
+        if (path / "task.json").exists():
+            (path / "task.json").unlink()
+            raise SystemExit
+        genuine(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("courses.grading.place.shutil.rmtree", half)
+        with pytest.raises(SystemExit):
+            run(directory)
+    workers = Pretend()
+    report = run(directory, workers)
+    assert of(report, "student1").outcome.state is State.GRADED
+    assert workers.executed == []
+    assert not (directory / ".lesesal" / "grading" / kit.NAME / "run").exists()
+
+
 def _dies(*_: object) -> None:
     raise SystemExit
 
@@ -395,6 +413,35 @@ def test_late_work_costs_what_the_classroom_noted(directory: Path) -> None:
     assert (first, second) == (pytest.approx(0.9), None)
 
 
+OWN = """\
+from nbgrader.preprocessors import NbGraderPreprocessor, saveautogrades
+
+
+class Notes(NbGraderPreprocessor):
+    def preprocess(self, notebook, resources):
+        about = resources["nbgrader"]
+        who = about["notebook"], about["assignment"], about["student"]
+        with saveautogrades.Gradebook(about["db_url"]) as book:
+            score = book.find_submission_notebook(*who).score
+        with open("scores", "a") as file:
+            print(who[2], score, file=file)
+        return notebook, resources
+"""
+
+
+def test_a_preprocessor_of_the_courses_own_finds_the_score(directory: Path) -> None:
+    (directory / "own.py").write_text(OWN)
+    (directory / "nbgrader_config.py").write_text(
+        "from nbgrader.preprocessors import SaveAutoGrades\n"
+        "c = get_config()\n"
+        "c.Autograde.autograde_preprocessors = [SaveAutoGrades, 'own.Notes']\n"
+    )
+    hand_in(directory, "student1")
+    hand_in(directory, "student2", answer="def squares(n):\n    return []")
+    run(directory)
+    assert (directory / "scores").read_text() == "student1 3.0\nstudent2 0.0\n"
+
+
 def test_two_at_once_do_not_meet(directory: Path) -> None:
     hand_in(directory, "student1")
     with Place(directory, kit.NAME).locked(), pytest.raises(GradeError, match="Somebody grades"):
@@ -415,6 +462,38 @@ def test_there_is_a_sentence_where_nothing_was_generated(tmp_path: Path) -> None
     with pytest.raises(GradeError, match="There is no gradebook"):
         grade(tmp_path, kit.NAME, workers=Pretend())
     assert not list(tmp_path.iterdir())
+
+
+R = {"name": "ir", "display_name": "R", "language": "R"}
+
+
+@pytest.mark.parametrize("theirs", [kit.source().metadata["kernelspec"], {}])
+def test_the_course_says_in_which_kernel_a_notebook_runs(directory: Path, theirs: Any) -> None:
+    with Gradebook(f"sqlite:///{directory}/gradebook.db") as book:
+        book.find_notebook(kit.NAME, kit.NAME).kernelspec = json.dumps(theirs)
+        book.db.commit()
+    notebook = kit.released(directory)
+    notebook.metadata = {"kernelspec": R, "language_info": {"name": "R"}}
+    hand_in(directory, "student1", notebook)
+    hand_in(directory, "student2")
+    report = run(directory)
+    assert of(report, "student1").notes == (
+        "It was written for another kernel than Python; it was run in Python.",
+    )
+    assert not of(report, "student2").notes
+    graded = directory / "autograded" / "student1" / kit.NAME / f"{kit.NAME}.ipynb"
+    assert nbformat.read(graded, as_version=4).metadata.get("kernelspec", {}) == theirs
+
+
+@pytest.mark.parametrize("spec", [R, {"name": "julia-1.9", "display_name": "Julia"}])
+def test_a_course_in_another_language_is_not_executed(directory: Path, spec: Any) -> None:
+    with Gradebook(f"sqlite:///{directory}/gradebook.db") as book:
+        book.find_notebook(kit.NAME, kit.NAME).kernelspec = json.dumps(spec)
+        book.db.commit()
+    hand_in(directory, "student1")
+    with pytest.raises(GradeError, match=f"{kit.NAME}.ipynb is for another kernel than Python"):
+        run(directory)
+    assert not (directory / "autograded").exists()
 
 
 def test_nbgraders_configuration_counts(directory: Path) -> None:

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -115,8 +114,8 @@ def class_of(directory: Path) -> None:
     )
 
 
-def test_recording_is_nbgraders_own(tmp_path: Path) -> None:
-    theirs = kit.make(tmp_path, datetime(2026, 11, 20, 18, tzinfo=UTC))
+def test_recording_is_nbgraders_own(made_with_deadline: Path, tmp_path: Path) -> None:
+    theirs = copy(made_with_deadline, tmp_path / "theirs")
     class_of(theirs)
     ours = copy(theirs, tmp_path / "ours")
     stock(theirs, kit.NAME, "--no-execute")

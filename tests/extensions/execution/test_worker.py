@@ -10,12 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from extensions.execution.running import Folder, argv, cell, environment, notebook, work
+from extensions.execution.running import (
+    HONEST,
+    TOTAL,
+    Folder,
+    argv,
+    cell,
+    environment,
+    notebook,
+    work,
+)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path / "run")
+
+
+def unnamed(folder: Folder) -> list[str]:
+    return ["-" if each == str(folder.path) else each for each in argv(folder)]
 
 
 def test_an_honest_submission(folder: Folder) -> None:
@@ -29,9 +42,25 @@ def test_an_honest_submission(folder: Folder) -> None:
     assert (result["state"], result["reason"]) == ("graded", {"kind": "", "facts": {}})
     assert result["evidence"] == []
     assert result["notebooks"]["problem1.ipynb"]["cells"] == 5
+    tests = result["notebooks"]["problem1.ipynb"]["tests"]
+    assert list(tests) == ["test_squares", "test_total", "test_partial"]
+    assert all(0 < seconds < 10 for seconds in tests.values())
     assert 0 < result["cpu_seconds"] < 10
     assert 0 < result["memory_bytes"] < 600_000_000
     assert folder.score("honest") == 6
+
+
+def test_a_tests_seconds_are_those_of_its_own_code(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "run", cell_seconds=4.0)
+    slow = cell("import time; time.sleep(1)", "slow", points=1)
+    endless = cell("import time; time.sleep(60)", "endless", points=1)
+    folder.add("slow", notebook(f"import time; time.sleep(3)\n{HONEST}", TOTAL, slow, endless))
+    work(folder)
+    tests = folder.result("slow")["notebooks"]["problem1.ipynb"]["tests"]
+    assert tests["test_squares"] < 3
+    assert 1 <= tests["slow"] < 4
+    # One that is ended took what it was given.
+    assert 4 <= tests["endless"] < 20
 
 
 def test_tasks_in_any_way_keys_can_come(folder: Folder, tmp_path: Path) -> None:
@@ -43,6 +72,34 @@ def test_tasks_in_any_way_keys_can_come(folder: Folder, tmp_path: Path) -> None:
     events = work(folder, "--workers", "2")
     assert [one["key"] for one in events if one["event"] == "started"] == [keys[2]]
     assert {one["key"] for one in events if one["event"] == "ended"} == set(keys)
+
+
+@pytest.mark.parametrize("ahead", ["numpy", ""])
+def test_a_run_that_is_named_once_the_worker_is_there(tmp_path: Path, ahead: str) -> None:
+    folder = Folder(tmp_path / "run", preload=("numpy",))
+    folder.add("one", notebook("1", "1", cell("import sys\n'numpy' in sys.modules")))
+    done = subprocess.run(
+        [*unnamed(folder), *(["--ahead", ahead] if ahead else [])],
+        input="\n".join([str(folder.path), *folder.keys.values(), ""]),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [json.loads(each)["event"] for each in done.stdout.splitlines()] == ["started", "ended"]
+    # Whatever was likely, the run's own modules are what counts.
+    assert folder.executed("one").cells[-1].outputs[0]["data"]["text/plain"] == "True"
+
+
+def test_a_worker_that_is_told_of_no_run_ends(tmp_path: Path) -> None:
+    done = subprocess.run(
+        unnamed(Folder(tmp_path / "run")),
+        stdin=subprocess.DEVNULL,
+        env=environment(),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_files_are_beside_each_notebook_afresh(folder: Folder) -> None:
