@@ -35,13 +35,15 @@ run: setup ## serve the demo classroom on http://127.0.0.1:$(PORT)
 slurm: $(STAMPS)/dev setup debian ## the same on a real one-machine Slurm (root)
 	@exec $(BIN)/python tests/slurm_classroom.py
 
+# One of them has all that needs Slurm, and mostly waits.
+WORKERS ?= 3
 .PHONY: test
 test: setup $(STAMPS)/dev debian ## run the tests, also on a real Slurm and in a real browser
-	$(BIN)/python -m pytest -m "not slow" -n 2
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS)
 
 .PHONY: proof
 proof: setup $(STAMPS)/dev debian ## run the long proofs: killed hubs, failing clusters, refusals
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 2
 
 .PHONY: bench-watch
 bench-watch: setup $(STAMPS)/dev debian ## count what the hub asks Slurm, with 1 to 200 sessions (root)
@@ -72,7 +74,7 @@ kill: setup $(STAMPS)/dev debian ## kill -9 classroom and database a hundred tim
 SUBMISSIONS ?= 1000
 .PHONY: kill-grading
 kill-grading: setup $(STAMPS)/dev debian ## kill -9 engine, workers, slurmctld while a thousand are graded
-	LESESAL_SUBMISSIONS=$(SUBMISSIONS) LESESAL_KILLS=10000 \
+	LESESAL_SUBMISSIONS=$(SUBMISSIONS) LESESAL_KILLS=10000 LESESAL_KILL_SECONDS=12 \
 		$(BIN)/python -m pytest tests/killing/test_killed_grading.py -s
 
 CLASS ?= 200

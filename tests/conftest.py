@@ -1,8 +1,11 @@
 """Fixtures that several folders share."""
 
+import fcntl
 import functools
+import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,14 @@ import slurm_site as sites
 from classrooms import Classroom
 from slurm_classroom import slurm_classroom as classroom_on
 from xdist.scheduler import LoadScopeScheduling
+
+# What takes longest, beside the Slurms: whole classrooms, browsers, nbgrader's own commands.
+LONG = (
+    *("browser/test_classroom.py", "test_embedded.py", "courses/classroom/test_accessibility.py"),
+    *("courses/site", "courses/grading", "courses/coursedir", "courses/content", "hostile"),
+    *("killing", "bench"),
+    *("courses/formgrader", "courses/classroom", "browser"),
+)
 
 
 @functools.cache
@@ -29,7 +40,50 @@ class ByFile(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """What runs beside what. (The groups of pytest-xdist 3.8 are not seen by pytest 9.2.)"""
+    config.option.loadscopereorder = False  # by the number of tests, which says little here
     return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no worker has one left when the other is done."""
+    here = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        if _is_of_slurm(str(item.path)):
+            return 0
+        inside = [number for number, each in enumerate(LONG) if _below(item.path, here / each)]
+        return min(inside, default=len(LONG)) + 1
+
+    items.sort(key=rank)
+
+
+def _below(path: Path, place: Path) -> bool:
+    return path == place or place in path.parents
+
+
+Once = Callable[[str, Callable[[Path], object]], Path]
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Makes a folder of a name once for all workers of a run; who changes what is in it, copies."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+
+    def once(name: str, make: Callable[[Path], object]) -> Path:
+        folder = base / f"once-{name}"
+        with (base / f"once-{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                making = base / f"once-{name}.new"
+                shutil.rmtree(making, ignore_errors=True)  # what a failure left
+                making.mkdir()
+                make(making)
+                making.rename(folder)
+        return folder
+
+    return once
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ def deploy(directory: Path) -> Deployed:
     copy(venv / "session", session)
     hub.mkdir()
     for part in venv.iterdir():
-        if part.name not in {"session", "stock", ".stamps"}:
+        if part.name not in {"session", "stock", "ngshare", "torch", ".stamps"}:
             copy(part, hub / part.name)
     subprocess.run(
         [

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 from classrooms import OFFSETS, Classroom, free_port, running_classroom
 
 
@@ -109,6 +110,7 @@ def test_a_taken_port_is_named_with_what_to_do(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_killed_session_is_noticed_and_can_be_started_again(tmp_path: Path) -> None:
     with (
         running_classroom(tmp_path / "state") as classroom,

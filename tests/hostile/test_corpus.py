@@ -20,8 +20,9 @@ from courses.coursedir.generate import generate
 
 HONEST = [f"honest{number:02}" for number in range(1, 7)]
 KINDS = assignment.kinds()
-# A short cell, so that what never ends costs seconds.
-OPTIONS = ("--cell-seconds", "4", "--seconds", "20", "--memory-mb", "600", "--workers", "2")
+# A short cell, so that what never ends costs seconds; all cells together have time enough also
+# on a machine with much to do.
+OPTIONS = ("--cell-seconds", "6", "--seconds", "60", "--memory-mb", "600", "--workers", "2")
 
 
 # One of each sort, for every run of the tests.
