@@ -282,6 +282,10 @@ ONE_THREAD = ("MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS", "OPEN
 """Libraries of linear algebra start their threads when they are imported."""
 
 
+LATER = {"matplotlib": "matplotlib.pyplot", "torch": "torch._dynamo"}
+"""What a library imports when it is first used: of torch, a second of it for each optimizer."""
+
+
 def preload(names: list[str]) -> dict[str, str]:
     """Import what kernels need; returns the modules that cannot be imported, and why."""
     # What stock sets in a kernel, matplotlib reads once, when it is imported.
@@ -290,8 +294,10 @@ def preload(names: list[str]) -> dict[str, str]:
     for name in names:
         try:
             importlib.import_module(name)
-            if name.partition(".")[0] == "matplotlib":
-                importlib.import_module("matplotlib.pyplot")
+            library = name.partition(".")[0]
+            if library in LATER:
+                importlib.import_module(LATER[library])
+            if library == "matplotlib":
                 importlib.import_module(f"{__package__}.plots").prepare()
         except BaseException as error:
             missing[name] = str(error) or repr(error)
