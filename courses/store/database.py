@@ -7,6 +7,8 @@ is still so when it writes. A read transaction sees one state, and waits for nob
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -269,10 +271,27 @@ def _set_up_sqlite(connection: Any, record: object) -> None:
     # The driver would begin transactions at its own moments; _begin_sqlite says when.
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
-    connection.execute("PRAGMA journal_mode = WAL")
+    _use_wal(connection)
     # In WAL mode, NORMAL may lose the last transactions with the power; we have acknowledged them.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _use_wal(connection: Any) -> None:
+    """The first to open a database changes its mode; here SQLite's busy_timeout does not wait.
+
+    Whoever comes meanwhile is refused at once, to avoid a deadlock (sqlite3_busy_handler(3)).
+    """
+    last = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > last:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -109,7 +109,8 @@ class _Worker:
         self._rest = b""
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
         argv = [str(python), "-P", "-m", MODULE, str(run or "-"), "--workers", str(kernels)]
-        argv += ["--patience", f"{patience:.3f}"]
+        if patience > 1:
+            argv += ["--patience", f"{patience:g}"]
         if ahead:
             argv += ["--ahead", ",".join(ahead)]
         self.process = subprocess.Popen(

@@ -282,7 +282,11 @@ ONE_THREAD = ("MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS", "OPEN
 """Libraries of linear algebra start their threads when they are imported."""
 
 
-LATER = {"matplotlib": "matplotlib.pyplot", "torch": "torch._dynamo"}
+LATER = {
+    "matplotlib": "matplotlib.pyplot",
+    "numpy": "numpy.random",
+    "torch": "torch._dynamo",
+}
 """What a library imports when it is first used: of torch, a second of it for each optimizer."""
 
 

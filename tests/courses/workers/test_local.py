@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from courses.errors import WorkersError
-from courses.workers.local import LocalWorkers
+from courses.workers.local import MODULE, LocalWorkers
 
 # A task's file says what happens to it: "fine"; "dies" with its worker, each time; "dies-once".
 PROGRAM = """\
@@ -81,6 +81,21 @@ def workers_of(run: Path) -> list[int]:
     return [int(line.split()[0]) for line in lines if psutil.pid_exists(int(line.split()[0]))]
 
 
+def waiting() -> list[psutil.Process]:
+    """Workers without a run that this process has started, beside whatever else it has."""
+    lines = [(each, each.cmdline()) for each in psutil.Process().children()]
+    return [each for each, words in lines if MODULE in words and "-" in words]
+
+
+def begun_now() -> psutil.Process:
+    """The one that was just started, which has no words while it becomes another program."""
+    last = time.monotonic() + 30
+    while not (found := waiting()):
+        assert time.monotonic() < last, "no worker has begun"
+    (begun,) = found
+    return begun
+
+
 def test_each_task_is_executed_once_and_told_of(python: Path, run: Path) -> None:
     told = list(LocalWorkers(python, 2).run(run, keys(run, *["fine"] * 20)))
     assert sorted(key for key, ended in told if ended) == [f"{n:06}" for n in range(1, 21)]
@@ -97,7 +112,7 @@ def test_each_task_is_executed_once_and_told_of(python: Path, run: Path) -> None
 def test_a_worker_that_has_begun_is_told_of_the_run(python: Path, run: Path) -> None:
     workers = LocalWorkers(python, 2)
     with workers.begun(("numpy", "torch")):
-        (begun,) = psutil.Process().children()
+        begun = begun_now()
         told = list(workers.run(run, keys(run, *["fine"] * 5)))
         assert len([key for key, ended in told if ended]) == 5
     (started,) = (run / "started").read_text().splitlines()
@@ -110,16 +125,16 @@ def test_a_worker_that_has_begun_is_told_of_the_run(python: Path, run: Path) -> 
 def test_a_worker_that_has_begun_ends_where_there_is_no_run(python: Path) -> None:
     workers = LocalWorkers(python, 2)
     with workers.begun(()):
-        (begun,) = psutil.Process().children()
+        begun = begun_now()
     assert not begun.is_running()
     with LocalWorkers(Path("/nowhere/python"), 2).begun(()):
-        assert not psutil.Process().children()
+        assert not waiting()
 
 
 def test_one_that_has_begun_and_is_lost_is_replaced(python: Path, run: Path) -> None:
     workers = LocalWorkers(python, 1)
     with workers.begun(()):
-        (begun,) = psutil.Process().children()
+        begun = begun_now()
         begun.kill()
         list(workers.run(run, keys(run, "fine")))
     assert states(run) == {"000001": "graded"}
@@ -127,8 +142,19 @@ def test_one_that_has_begun_and_is_lost_is_replaced(python: Path, run: Path) -> 
 
 def test_many_notebooks_at_a_time_are_shared_among_processes(python: Path, run: Path) -> None:
     list(LocalWorkers(python, 20).run(run, keys(run, *["fine"] * 60)))
-    shares = [int(line.split()[-1]) for line in (run / "started").read_text().splitlines()]
+    started = [line.split() for line in (run / "started").read_text().splitlines()]
+    shares = [int(words[words.index("--workers") + 1]) for words in started]
     assert (len(shares), sum(shares)) == (3, 20)
+
+
+def test_limits_of_wall_clock_are_longer_where_cores_are_shared(
+    python: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three notebooks for two cores: each may take half as long again."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
+    list(LocalWorkers(python, 3).run(run, keys(run, "fine")))
+    (started,) = (run / "started").read_text().splitlines()
+    assert started.split()[-4:] == ["--workers", "3", "--patience", "1.5"]
 
 
 def test_tasks_are_asked_for_when_there_is_room(python: Path, run: Path) -> None:
@@ -187,7 +213,7 @@ def test_workers_end_with_an_engine_that_is_killed(python: Path, run: Path) -> N
     (run / "tasks" / "000001").mkdir(parents=True)
     os.mkfifo(run / "tasks" / "000001" / "kind")
     code = (
-        "from pathlib import Path; from courses.workers.local import LocalWorkers; "
+        "from pathlib import Path; from courses.workers.local import MODULE, LocalWorkers; "
         f"list(LocalWorkers(Path({str(python)!r}), 1).run(Path({str(run)!r}), ['000001']))"
     )
     engine = subprocess.Popen([sys.executable, "-c", code])

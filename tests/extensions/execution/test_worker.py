@@ -50,6 +50,18 @@ def test_an_honest_submission(folder: Folder) -> None:
     assert folder.score("honest") == 6
 
 
+def test_with_patience_limits_of_wall_clock_are_longer(tmp_path: Path) -> None:
+    """Where more notebooks run than there are cores; the limit that is named stays the course's."""
+    folder = Folder(tmp_path / "run", cell_seconds=1.0)
+    folder.add("slow", notebook(f"import time; time.sleep(1.5)\n{HONEST}"))
+    folder.add("endless", notebook(f"import time; time.sleep(60)\n{HONEST}"))
+    work(folder, "--patience=3", "--workers=2")
+    assert (folder.result("slow")["state"], folder.score("slow")) == ("graded", 6)
+    endless = folder.result("endless")
+    assert (endless["reason"]["kind"], endless["reason"]["facts"]["seconds"]) == ("cell-timeout", 1)
+    assert 3 <= endless["seconds"] < 30
+
+
 def test_a_tests_seconds_are_those_of_its_own_code(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "run", cell_seconds=4.0)
     slow = cell("import time; time.sleep(1)", "slow", points=1)
