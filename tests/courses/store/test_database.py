@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -72,10 +73,15 @@ def test_several_open_an_empty_one_at_once(
     """Often: that two change SQLite's journal at one moment is seldom."""
     for number in range(8):
         url, home = "", tmp_path / str(number)
+        home.mkdir()
         if database == "postgresql":
             server: PostgresServer = request.getfixturevalue("postgres")
             url = server.url(server.new())
-        at_once(4, lambda: Store.of_home(home, url).close())
+        at_once(4, partial(_open, home, url))
+
+
+def _open(home: Path, url: str) -> None:
+    Store.of_home(home, url).close()
 
 
 def test_the_variable_names_the_database(
