@@ -56,6 +56,7 @@ class _Work:
     ended: bool = False
     stopped: bool = False
     waiting: list[Outcome] = field(default_factory=list)
+    known: list[Outcome] = field(default_factory=list)
 
 
 class GradingRuns:
@@ -175,6 +176,7 @@ class GradingRuns:
             with contextlib.suppress(asyncio.CancelledError):
                 await writing
             await self._blocking(self._put, work, self._taken(work))
+            await self._blocking(self._put, work, work.known, only_missing=True)
         if work.stopped:
             return  # it is over in the store, or goes on another time
         if not work.ended and not work.error:
@@ -211,7 +213,8 @@ class GradingRuns:
             case "says":
                 work.progress = replace(work.progress, says=str(event["says"]))
             case "outcome":
-                work.waiting.append(graded_of(event).outcome)
+                graded = graded_of(event)
+                (work.waiting if graded.new else work.known).append(graded.outcome)
             case "end":
                 work.ended = True
             case "error":
@@ -278,8 +281,11 @@ class GradingRuns:
                 at=now(),
             )
 
-    def _put(self, work: _Work, found: list[Outcome]) -> None:
-        """Each belongs to the version that was collected, which need not be the last any more."""
+    def _put(self, work: _Work, found: list[Outcome], *, only_missing: bool = False) -> None:
+        """Each belongs to the version that was collected, which need not be the last any more.
+
+        With ``only_missing``, those that a classroom was told of that did not live to write it.
+        """
         if not found or not work.run.kind.records:
             return
         run, folder = work.run, folder_of(self._store, work.run.course)
@@ -294,6 +300,9 @@ class GradingRuns:
                 if (at := collected(folder, outcome.student, run.assignment))
                 and (number := ids.get((outcome.student, at)))
             ]
+            if only_missing:
+                there = grading_rows.submissions_with_outcome(session, run.id)
+                told = [each for each in told if each[0] not in there]
             grading_rows.put_outcomes(session, run.id, told, at=now())
 
 

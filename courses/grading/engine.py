@@ -57,7 +57,8 @@ def grade(
     Args:
         directory: nbgrader's course directory, with a gradebook.
         students: only these.
-        on_outcome: told of each submission as it is recorded.
+        on_outcome: told of each submission as it is recorded, and at the end of those that were so
+            before.
         again: record nothing, and see which tests give the same files other points another time.
             The report is of the last time.
 

@@ -83,8 +83,11 @@ class Run:
         self._follow(planned)
         self._record.clear()
         self._folder.close()
-        old = [known[student] for student in planned.unchanged if student in known]
-        return [*self._recorded, *as_known(old)]
+        old = as_known([known[name] for name in planned.unchanged if name in known])
+        for each in old:
+            # Whoever was told of it may have been killed before that was written down.
+            self._on_outcome(each)
+        return [*self._recorded, *old]
 
     def _follow(self, planned: Plan) -> None:
         """Have tasks executed as they are made, and record them in order as they end."""

@@ -210,6 +210,13 @@ def unfinished(session: Session) -> list[Run]:
     return [_run(row) for row in rows]
 
 
+def submissions_with_outcome(session: Session, number: int) -> set[str]:
+    """The ids of submissions to a run's assignment of which the outcome is known."""
+    run = session.get_one(RunRow, number)
+    wanted = select(OutcomeRow.submission_id).filter_by(assignment_id=run.assignment_id)
+    return set(session.scalars(wanted))
+
+
 def put_outcomes(
     session: Session, number: int, found: Sequence[tuple[str, Outcome]], *, at: datetime
 ) -> None:

@@ -107,7 +107,12 @@ def test_only_what_is_new_is_graded(directory: Path) -> None:
     run(directory)
     hand_in(directory, "student2", at=kit.LATE)
     again = Pretend()
-    report = run(directory, again)
+    told: list[tuple[str, bool]] = []
+    report = run(
+        directory, again, on_outcome=lambda each: told.append((each.outcome.student, each.new))
+    )
+    # Also of what is known: who was told of it before may not have lived to write it down.
+    assert told == [("student2", True), ("student1", False)]
     assert [(each.outcome.student, each.new) for each in report.submissions] == [
         ("student1", False),
         ("student2", True),
