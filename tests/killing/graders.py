@@ -22,6 +22,7 @@ from slurm_machine import SlurmMachine
 LESESAL = Path(sys.executable).with_name("lesesal")
 WORKER = "lesesal_notebook.execution"
 SECONDS = 180
+TEND_SECONDS = 4
 
 
 class Engine:
@@ -108,6 +109,25 @@ class Controller:
 
     def __init__(self, machine: SlurmMachine) -> None:
         self._machine = machine
+        self._looked = 0.0
+
+    def tend(self) -> None:
+        """Take in again what Slurm has drained by itself, as who operates it does.
+
+        A slurmctld that was killed has forgotten the last job numbers that it gave, and gives them
+        again; a node that knows such a job already is drained, and the job runs nowhere.
+        """
+        if time.monotonic() - self._looked < TEND_SECONDS:
+            return
+        command = self._machine.command
+        for line in command("sinfo", "--noheader", "-R", "-o", "%E|%N").stdout.splitlines():
+            reason, _, node = line.partition("|")
+            if reason == "Duplicate jobid":
+                jobs = command("squeue", "--noheader", f"--nodelist={node}", "-o", "%A").stdout
+                for job in jobs.split():
+                    command("scancel", job)
+                command("scontrol", "update", f"NodeName={node}", "State=RESUME")
+        self._looked = time.monotonic()
 
     def kill(self) -> bool:
         names = ("slurmctld", "slurmscriptd")
@@ -122,12 +142,14 @@ def graded(
     kills: int,
     within: float,
     seconds: float,
+    tend: Callable[[], None] = lambda: None,
 ) -> dict[str, int]:
     """Grade everything, with so many kills at random moments, in turn; how often each was killed.
 
     Args:
         within: until the next kill, seconds at most.
         seconds: for all of it; RuntimeError when it takes longer.
+        tend: is called again and again.
     """
     done = dict.fromkeys((victim.name for victim in victims), 0)
     turns = itertools.cycle(victims) if kills else iter(())
@@ -144,6 +166,7 @@ def graded(
                 done[victim.name] += 1
                 victim = next(turns)
                 at = time.monotonic() + random.uniform(0, within)
+            tend()
             time.sleep(0.05)
     finally:
         engine.end()

@@ -1,7 +1,8 @@
 """Whatever is killed while a class is graded, the gradebook comes out as if nothing had been.
 
 `kill -9` at random moments, every few seconds: the engine (`lesesal grade`), one of its workers,
-and on Slurm the machine's controller. Who operates it does one thing: the same command again.
+and on Slurm the machine's controller. Who operates it does one thing: the same command again; and
+on Slurm takes in again the nodes that a controller has drained that was killed (`Controller.tend`).
 
 `make kill-grading` has 1,000 submissions and goes on with killing until they are graded; here are
 a few of both. Machines stay as they are, so what the operating system has is never lost: a loss of
@@ -104,5 +105,7 @@ def test_whatever_is_killed_on_slurm_the_gradebook_is_the_same(
     options = ("--cluster=hpc", f"--config={config}", "--workers=4")
     engine = an_engine(taught, "slurm", *options)
     workers = Worker(lambda: system.job_processes(machine.directory))
-    kills = graded(engine, [engine, workers, Controller(machine)], KILLS, WITHIN, SECONDS)
+    controller = Controller(machine)
+    victims = [engine, workers, controller]
+    kills = graded(engine, victims, KILLS, WITHIN, SECONDS, tend=controller.tend)
     assert_same(undisturbed, engine, kills)
