@@ -14,8 +14,8 @@ from courses.language import gettext as _
 
 # JupyterHub allows 1 to 30 of these as the name of a named server, which is the course's slug.
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,29}")
-# A folder of nbgrader's; it uses "+" itself, as a separator.
-_ASSIGNMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# The name of a file or a folder. nbgrader uses "+" itself, as a separator.
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def slug(text: str) -> str:
@@ -33,27 +33,31 @@ def slug(text: str) -> str:
 
 def assignment(text: str) -> str:
     """Return ``text`` if it can be an assignment's name, else raise `BadName`."""
-    if not _ASSIGNMENT.fullmatch(text):
-        raise BadName(
-            _(
-                "{name} cannot be an assignment's name: use 1 to 64 letters (a-z, A-Z), digits, "
-                "'.', '_' and '-', beginning with a letter or a digit.",
-                name=repr(text),
-            )
-        )
-    return text
+    return _plain(
+        text,
+        _(
+            "{name} cannot be an assignment's name: use 1 to 64 letters (a-z, A-Z), digits, "
+            "'.', '_' and '-', beginning with a letter or a digit.",
+            name=repr(text),
+        ),
+    )
 
 
 def dataset(text: str) -> str:
     """Return ``text`` if it can be a dataset's name, else raise `BadName`."""
-    if not _ASSIGNMENT.fullmatch(text):
-        raise BadName(
-            _(
-                "{name} cannot be a dataset's name: use 1 to 64 letters (a-z, A-Z), digits, "
-                "'.', '_' and '-', beginning with a letter or a digit.",
-                name=repr(text),
-            )
-        )
+    return _plain(
+        text,
+        _(
+            "{name} cannot be a dataset's name: use 1 to 64 letters (a-z, A-Z), digits, "
+            "'.', '_' and '-', beginning with a letter or a digit.",
+            name=repr(text),
+        ),
+    )
+
+
+def _plain(text: str, otherwise: str) -> str:
+    if not _PLAIN.fullmatch(text):
+        raise BadName(otherwise)
     return text
 
 
