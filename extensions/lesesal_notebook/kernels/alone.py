@@ -18,7 +18,7 @@ from . import namespaces as ns
 from . import scratch
 from .box import Watched, group_for, why
 from .inside import restrict, set_environment
-from .sandbox import Sandbox, SandboxError
+from .sandbox import HOME, Sandbox, SandboxError
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -37,10 +37,13 @@ def start(sandbox: Sandbox) -> Kept | None:
     if os.getuid() == 0:
         raise SandboxError("A kernel without namespaces needs a user of its own: it can't be root.")
     for source, target in sandbox.datasets:
-        if os.path.realpath(source) != os.path.realpath(target):
+        at_home = Path(target).is_relative_to(HOME)
+        if not at_home and os.path.realpath(source) != os.path.realpath(target):
             raise SandboxError(
                 f"Without namespaces the data set {source} can't be seen at {target}."
             )
+        if not Path(source).exists():
+            raise SandboxError(f"The data set {source} is not on this machine.")
     try:
         folder = tempfile.mkdtemp(prefix="lesesal-kernel-")
         try:
@@ -48,6 +51,11 @@ def start(sandbox: Sandbox) -> Kept | None:
                 scratch.copy(sandbox.files, folder, None)
             if sandbox.shared:
                 scratch.show(sandbox.shared, folder, None, _link)
+            for source, target in sandbox.datasets:
+                if Path(target).is_relative_to(HOME):
+                    place = Path(folder, Path(target).relative_to(HOME))
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    place.symlink_to(source)
         except OSError:
             shutil.rmtree(folder, ignore_errors=True)
             raise

@@ -117,3 +117,17 @@ def test_a_job_cannot_move_data_sets_or_be_root() -> None:
     }
     there = sandboxes.one(Sandbox(JOB, datasets=(("/usr", "/usr"),)), "print(1)", user=user)
     assert there.output == "1\n"
+
+
+def test_a_job_finds_data_sets_in_its_home() -> None:
+    """As courses name them; a link, since nothing can be mounted."""
+    code = """
+    from lesesal_notebook.datasets import dataset
+    print(dataset("programs"), (dataset("programs") / "bin").is_dir())
+    """
+    user = sandboxes.NOBODY
+    wanted = ("/usr", "/home/student/datasets/optics/programs")
+    there = sandboxes.one(Sandbox(JOB, datasets=(wanted,)), code, user=user)
+    assert there.output.endswith("/datasets/optics/programs True\n")
+    gone = sandboxes.one(Sandbox(JOB, datasets=(("/gone", wanted[1]),)), code, user=user)
+    assert gone.account == {"error": "The data set /gone is not on this machine."}
