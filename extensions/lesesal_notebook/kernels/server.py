@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
-import importlib
 import json
 import os
 import selectors
@@ -31,8 +30,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import ahead, sandbox
 from . import namespaces as ns
-from . import sandbox
 from .box import Box
 from .cgroups import Group
 from .cradle import Cradle
@@ -278,36 +277,6 @@ def listen(path: Path) -> socket.socket:
     return listener
 
 
-ONE_THREAD = ("MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-"""Libraries of linear algebra start their threads when they are imported."""
-
-
-LATER = {
-    "matplotlib": "matplotlib.pyplot",
-    "numpy": "numpy.random",
-    "torch": "torch._dynamo",
-}
-"""What a library imports when it is first used: of torch, a second of it for each optimizer."""
-
-
-def preload(names: list[str]) -> dict[str, str]:
-    """Import what kernels need; returns the modules that cannot be imported, and why."""
-    # What stock sets in a kernel, matplotlib reads once, when it is imported.
-    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    missing = {}
-    for name in names:
-        try:
-            importlib.import_module(name)
-            library = name.partition(".")[0]
-            if library in LATER:
-                importlib.import_module(LATER[library])
-            if library == "matplotlib":
-                importlib.import_module(f"{__package__}.plots").prepare()
-        except BaseException as error:
-            missing[name] = str(error) or repr(error)
-    return missing
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="lesesal_notebook.kernels.server")
     parser.add_argument("socket", type=Path, metavar="SOCKET")
@@ -319,12 +288,8 @@ def main() -> None:
     ns.be_subreaper()
     # Before anything is imported: what it makes is as small as it is.
     cradle = Cradle()
-    # ipykernel.debugger imports pydevd, which would tell of itself on standard error.
-    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    for name in ONE_THREAD:
-        os.environ.setdefault(name, "1")
     listener = listen(options.socket)
-    missing = preload(options.preload)
+    missing = ahead.preload(options.preload)
     sandbox.prepare()
     from . import birth
 
