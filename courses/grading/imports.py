@@ -2,46 +2,32 @@
 
 nbgrader's package imports its pages in Jupyter, and with its libraries come a grammar that
 jsonschema compiles for a format that no notebook has, Markdown, and an HTTP client: more than half
-of a grading's start. While it is imported, stand-ins take the place of such modules. They are gone
-again afterwards: whoever imports the real modules later gets them.
+of a grading's start. While it is imported, stand-ins take the place of such modules
+(`lesesal_nbgrader.stand_ins`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from types import ModuleType
+from collections.abc import Iterator
 from typing import Any
 
-
-class _NeverRaisedError(Exception):
-    """Stands for errors in ``except`` clauses of what is not called here."""
-
-
-def _called(module: str, name: str) -> Callable[..., Any]:
-    """A function of a module that is imported when the function is called."""
-
-    def function(*args: Any, **kwargs: Any) -> Any:
-        return getattr(importlib.import_module(module), name)(*args, **kwargs)
-
-    return function
+from lesesal_nbgrader.stand_ins import NeverRaisedError, StandIns, placed, when_called
 
 
 def _names(module: str, *names: str) -> dict[str, Any]:
-    return {name: _called(module, name) for name in names}
+    return {name: when_called(module, name) for name in names}
 
 
 # By module: the names that nbgrader 0.9, nbconvert 7 and jsonschema 4 import of it.
-STAND_INS: Mapping[str, Mapping[str, Any]] = {
+STAND_INS: StandIns = {
     # Formats of strings in JSON schemas.
     "rfc3987_syntax": _names("rfc3987_syntax", "is_valid_syntax"),
     "rfc3986_validator": _names("rfc3986_validator", "validate_rfc3986"),
     "isoduration": {
         **_names("isoduration", "parse_duration"),
-        "DurationParsingException": _NeverRaisedError,
+        "DurationParsingException": NeverRaisedError,
     },
     # nbgrader's pages.
     **{
@@ -66,19 +52,12 @@ STAND_INS: Mapping[str, Mapping[str, Any]] = {
 def spared() -> Iterator[None]:
     """Modules that are imported inside find stand-ins where `STAND_INS` has them.
 
-    A module that is there already stays. Garbage is not looked for among what is imported.
+    Garbage is not looked for among what is imported.
     """
     gc.disable()
-    placed = {}
-    for name, names in STAND_INS.items():
-        if name not in sys.modules:
-            placed[name] = sys.modules[name] = ModuleType(name)
-            vars(placed[name]).update(names, __path__=[])
     try:
-        yield
+        with placed(STAND_INS):
+            yield
     finally:
-        for name, module in placed.items():
-            if sys.modules.get(name) is module:
-                del sys.modules[name]
         gc.freeze()
         gc.enable()

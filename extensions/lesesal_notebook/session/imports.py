@@ -5,50 +5,28 @@ JupyterHub's session side shares modules with the hub: importing it brings the h
 a format that nothing here uses. JupyterLab brings what installs its extensions, and asks Node for
 the configuration of yarn. That is most of a stock session's start (docs/performance.md).
 
-While those are imported, stand-ins take the place of such modules. They are gone again afterwards:
-whoever imports the real modules later gets them.
+While those are imported, stand-ins take the place of such modules (`lesesal_nbgrader.stand_ins`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from types import ModuleType
+from contextlib import AbstractContextManager
 from typing import Any
 
+from lesesal_nbgrader.stand_ins import (
+    NeverRaisedError,
+    StandIns,
+    placed,
+    when_called,
+    when_used,
+)
+
 from .fetch import fetch
-
-STAND_IN = "A stand-in; see imports.py."
-
-
-class NeverRaisedError(Exception):
-    """Stands for errors of libraries that a session does not use, in ``except`` clauses."""
 
 
 class InvalidDurationError(Exception):
     """Stands for isoduration's error, and is raised where that is."""
-
-
-def when_called(module: str, name: str) -> Callable[..., Any]:
-    """A function of a module that is imported when the function is called."""
-
-    def function(*args: Any, **kwargs: Any) -> Any:
-        return getattr(importlib.import_module(module), name)(*args, **kwargs)
-
-    return function
-
-
-def when_used(module: str) -> Mapping[str, Any]:
-    """The names of a whole module that is imported when one of them is used."""
-
-    def __getattr__(name: str) -> Any:  # noqa: N807 - a module's own (PEP 562)
-        if getattr(sys.modules.get(module), "__doc__", None) == STAND_IN:
-            del sys.modules[module]
-        return getattr(importlib.import_module(module), name)
-
-    return {"__getattr__": __getattr__}
 
 
 def parse_duration(text: str) -> Any:
@@ -61,7 +39,7 @@ def parse_duration(text: str) -> Any:
 
 
 # By module: the names that JupyterHub 6's session side, jsonschema 4 and JupyterLab 4 import.
-STAND_INS: Mapping[str, Mapping[str, Any]] = {
+STAND_INS: StandIns = {
     # Asks the hub who somebody is, and tells it about activity.
     "jupyterhub.httpclient": {"fetch": fetch},
     "aiohttp": {
@@ -126,23 +104,9 @@ STAND_INS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-@contextlib.contextmanager
-def spared() -> Iterator[None]:
-    """Modules that are imported inside find stand-ins where `STAND_INS` has them.
-
-    A module that is there already stays.
-    """
-    placed = {}
-    for name, names in STAND_INS.items():
-        if name not in sys.modules:
-            placed[name] = sys.modules[name] = ModuleType(name, STAND_IN)
-            vars(placed[name]).update(names, __path__=[])
-    try:
-        yield
-    finally:
-        for name, module in placed.items():
-            if sys.modules.get(name) is module:
-                del sys.modules[name]
+def spared() -> AbstractContextManager[None]:
+    """Modules that are imported inside find stand-ins where `STAND_INS` has them."""
+    return placed(STAND_INS)
 
 
 def import_jupyterlab() -> None:
