@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 import psutil
-import pynvml
+
+from ..machine.nvml import Cards, Gpu, SilentError, wanted
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,12 @@ def allotment(environment: Mapping[str, str] | None = None) -> Allotment:
 
 def _gpus(env: Mapping[str, str]) -> tuple[str, ...]:
     """GPUs by name where the driver can be asked, else as Slurm names them."""
-    wanted = env.get("CUDA_VISIBLE_DEVICES", "")
-    on_cluster = "SLURM_JOB_ID" in env
-    if on_cluster and not wanted and "SLURM_JOB_GPUS" not in env:
-        return ()
-    devices = [part for part in wanted.split(",") if part]
     shares = env.get("SLURM_SHARDS_ON_NODE", "")
     note = f" ({shares} share{'s' if shares != '1' else ''} of it)" if shares else ""
-    names = _names(devices, whole_machine=not on_cluster and not wanted)
-    if names is None:
-        slots = devices or [part for part in env.get("SLURM_JOB_GPUS", "").split(",") if part]
+    try:
+        names = tuple(_line(gpu) for gpu in Cards(env).read())
+    except SilentError:
+        slots = wanted(env) or []
         kinds = env.get("LESESAL_GPU_KINDS", "").split(",")
         names = tuple(
             f"{kind} GPU {slot}".lstrip()
@@ -70,29 +67,6 @@ def _gpus(env: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(f"{name}{note}" for name in names)
 
 
-def _names(devices: list[str], *, whole_machine: bool) -> tuple[str, ...] | None:
-    """Names from NVML of the devices (indices, or UUIDs as MIG slices have); None without it."""
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return None
-    try:
-        if whole_machine:
-            devices = [str(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        handles = [
-            pynvml.nvmlDeviceGetHandleByIndex(int(device))
-            if device.isdigit()
-            else pynvml.nvmlDeviceGetHandleByUUID(device)
-            for device in devices
-        ]
-        return tuple(_line(handle) for handle in handles)
-    except pynvml.NVMLError:
-        return None
-    finally:
-        pynvml.nvmlShutdown()
-
-
-def _line(handle: object) -> str:
-    name = pynvml.nvmlDeviceGetName(handle)
-    memory = pynvml.nvmlDeviceGetMemoryInfo(handle).total / 2**30
-    return f"{name}, {memory:.0f} GiB"
+def _line(gpu: Gpu) -> str:
+    total = "" if gpu.memory_total is None else f", {gpu.memory_total / 2**30:.0f} GiB"
+    return f"{gpu.name}{total}"

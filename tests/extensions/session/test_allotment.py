@@ -1,9 +1,11 @@
 """What a session says it was given, from what Slurm sets in a job (sbatch(1))."""
 
 import os
+import sys
 
 import psutil
 import pytest
+from extensions.machine import cards
 
 from lesesal_notebook.session.allotment import Allotment, allotment
 
@@ -49,6 +51,14 @@ def test_a_job_tells_what_slurm_gave_it(variables: dict[str, str], gpus: tuple[s
         job="7",
         partition="gpu",
     )
+
+
+@pytest.mark.parametrize("given", [{"CUDA_VISIBLE_DEVICES": "0"}, {"SLURM_JOB_GPUS": "0"}])
+def test_the_driver_knows_better(monkeypatch: pytest.MonkeyPatch, given: dict[str, str]) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", cards.OneCard())
+    job = JOB | given | {"LESESAL_GPU_KINDS": "h100"}
+    assert allotment(job).gpus == ("NVIDIA H100 80GB HBM3, 80 GiB",)
+    assert allotment(job | {"CUDA_VISIBLE_DEVICES": ""}).gpus == ()
 
 
 def test_without_a_cluster_it_is_the_machine() -> None:
