@@ -131,10 +131,10 @@ def check(
         click.echo(f"warning: {warning}")
     if times:
         from courses.coursedir.solutions import run_solutions
-        from courses.grading.command import session_python
+        from courses.grading.command import interpreter
         from courses.workers.local import LocalWorkers
 
-        workers = LocalWorkers(python or session_python(), 1)
+        workers = LocalWorkers(interpreter(python), 1)
         for warning in run_solutions(folder, course, workers, times):
             click.echo(f"warning: {warning}")
 
@@ -213,7 +213,7 @@ def run(
         typer.Option(help="The hub's configuration, if not the checkout's jupyterhub_config.py."),
     ] = None,
 ) -> None:
-    """Serve the embedded classroom with its demo course on this machine."""
+    """Serve the embedded classroom with its demo courses on this machine."""
     from courses.machine import serve
 
     place, hub_config = home.resolve(), config or serve.HUB_CONFIG
@@ -224,6 +224,8 @@ def run(
     width = max(len(each.name) for each in ready.accounts)
     for each in ready.accounts:
         click.echo(f"  {each.name:<{width}}  {each.password}  {each.role}")
+    if ready.join:
+        click.echo(f"\n{ready.workshop}, also without an account:\n\n  {ready.join}")
     click.echo(f"\nThe accounts are in {ready.accounts_file}. Ctrl-C ends it all.\n")
     sys.stdout.flush()
     serve.become_hub(place, port, hub_config)

@@ -49,10 +49,8 @@ class Cells:
             idle = idle or content == {"execution_state": "idle"}
             if kind == "stream":
                 printed()
-            if kind == "stream" and said and said[-1][0] == content["name"]:
-                said[-1] = (content["name"], said[-1][1] + _plain(content["text"]))
-            elif kind == "stream":
-                said.append((content["name"], _plain(content["text"])))
+            if kind == "stream":
+                _print(said, content["name"], _plain(content["text"]))
             elif kind != "status":
                 said.append((kind, _plain(content)))
         # `wait_for_ready` may leave answers to what it asked again.
@@ -66,6 +64,16 @@ class Cells:
         said = dict(await self.run(code))
         assert "execute_result" in said, said
         return str(said["execute_result"]["data"]["text/plain"])
+
+
+def _print(said: list[tuple[str, Any]], stream: str, text: str) -> None:
+    """Put a text to the stream's last: when each of both is sent depends on the moment."""
+    streams: dict[str, str] = {}
+    while said and said[-1][0] in ("stdout", "stderr"):
+        name, before = said.pop()
+        streams[name] = before
+    streams[stream] = streams.get(stream, "") + text
+    said.extend(sorted(streams.items()))
 
 
 def _plain(said: Any) -> Any:

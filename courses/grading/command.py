@@ -118,7 +118,7 @@ def grade(
     local = None
     if cluster == LOCAL:
         # Before all else: it imports while this process does.
-        local = LocalWorkers(python or session_python(), workers or default_workers())
+        local = LocalWorkers(interpreter(python), workers or default_workers())
         ahead.enter_context(local.begun(modules))
     with imports.spared():
         # nbgrader, which takes its time.
@@ -138,7 +138,7 @@ def grade(
                 directory,
                 assignment,
                 workers=_crew(
-                    *(local, cluster, workers, python or session_python(), offer, config),
+                    *(local, cluster, workers, interpreter(python), offer, config),
                     *(_accounts(accounts, cluster, shared), show.says),
                 ),
                 students=[name for name in students.split(",") if name] or None,
@@ -187,9 +187,10 @@ def _dataset(given: str, cluster: str) -> dict[str, str]:
     return {"source": str(Path(source).resolve()), "target": f"datasets/{name}"}
 
 
-def session_python() -> Path:
-    """The session side's interpreter: in an environment inside this one."""
-    return Path(sys.prefix, "session", "bin", "python")
+def interpreter(wanted: Path | None = None) -> Path:
+    """Of the environment that executes, absolute; by default the one inside this environment."""
+    # Links are not followed: an environment's interpreter is one.
+    return (wanted or Path(sys.prefix, "session", "bin", "python")).absolute()
 
 
 def default_workers() -> int:

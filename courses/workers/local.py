@@ -40,7 +40,8 @@ class LocalWorkers:
     """Implements `courses.workers.Workers` with worker processes in the engine's own account.
 
     Attributes:
-        python: the interpreter of the environment that has lesesal_notebook.
+        python: the interpreter of the environment that has lesesal_notebook. Absolute: nbgrader
+            changes the folder that a run happens in.
         workers: how many notebooks run at once, in all processes together.
     """
 

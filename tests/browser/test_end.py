@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 from classrooms import Classroom, running_classroom
-from extensions.session.stand_in import VISITOR, Session, StandInHub, running_session
+from extensions.session.stand_in import Session, StandInHub, running_session
 from lab_scripts import page_with_scripts
+from notebooks import notebook
 from people import COURSE, Person, arrive
 from playwright.sync_api import Browser, Locator, Page, expect
 from slurm_site import SlurmSite
@@ -25,23 +26,7 @@ MINUTE = 60
 HOUR = {"hours": 1.0, "how": "extend"}
 
 
-def cell(source: str) -> dict[str, Any]:
-    return {
-        "cell_type": "code",
-        "execution_count": None,
-        "id": f"cell-{abs(hash(source))}",
-        "metadata": {},
-        "outputs": [],
-        "source": source,
-    }
-
-
-NOTEBOOK = {
-    "cells": [cell("x = 1"), cell("print('begun', flush=True)\nwhile True:\n    pass")],
-    "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    "nbformat": 4,
-    "nbformat_minor": 5,
-}
+NOTEBOOK = notebook("x = 1", "print('begun', flush=True)\nwhile True:\n    pass")
 
 
 # What the clock says
@@ -132,17 +117,6 @@ def tell(session: Session, left: float, **told: Any) -> None:
     session.hub.more = 200, {"ends": time.time() + left, "more": HOUR, "news": ""} | told
     with session.client() as client:
         client.post("lesesal/more").raise_for_status()
-
-
-@pytest.fixture
-def page(browser: Browser, session: Session) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB")
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    # Logs in; what comes then has a cookie.
-    page.goto(f"{session.url}lesesal/session?token={VISITOR}")
-    yield page
-    context.close()
 
 
 def open_lab(page: Page, session: Session, path: str = "") -> None:
@@ -301,7 +275,7 @@ def expect_the_end(page: Page, path: Path, seconds: float = 15) -> None:
 def test_at_the_signal_all_is_saved_and_what_runs_is_stopped(page: Page, session: Session) -> None:
     tell(session, 60 * MINUTE)
     notebook, text = session.home / "work.ipynb", session.home / "notes.txt"
-    notebook.write_text(json.dumps(NOTEBOOK))
+    notebook.write_text(NOTEBOOK)
     text.write_text("first\n")
     open_lab(page, session, "notes.txt")
     type_first(page, "typed ")
@@ -317,7 +291,7 @@ def test_at_the_signal_all_is_saved_and_what_runs_is_stopped(page: Page, session
 def test_the_plain_notebook_interface_saves_too(page: Page, session: Session) -> None:
     tell(session, 60 * MINUTE)
     path = session.home / "plain.ipynb"
-    path.write_text(json.dumps(NOTEBOOK))
+    path.write_text(NOTEBOOK)
     page.goto(f"{session.url}notebooks/plain.ipynb")
     page.locator(".jp-Notebook .cm-content").first.click()
     page.keyboard.press("End")
@@ -382,7 +356,7 @@ def test_a_session_of_the_embedded_cluster_is_told_of_its_end(
         student = arrive(browser, classroom, "student1")
         home = classroom.home / "sessions" / "homes" / "student1"
         home.mkdir(mode=0o700, parents=True)
-        (home / "work.ipynb").write_text(json.dumps(NOTEBOOK))
+        (home / "work.ipynb").write_text(NOTEBOOK)
         start(student, "cpu-small", hours=2.2 / 60)
         open_work(student)
         expect(student.page.locator(".lesesal-End")).to_have_text(
@@ -400,7 +374,7 @@ def test_a_job_is_told_of_its_end(
     student = arrive(browser, slurm_classroom, "student3")
     account = pwd.getpwnam("student3")
     path = Path(account.pw_dir, "work.ipynb")
-    path.write_text(json.dumps(NOTEBOOK))
+    path.write_text(NOTEBOOK)
     os.chown(path, account.pw_uid, account.pw_gid)
     start(student, "cpu-small", hours=2)
     open_work(student)

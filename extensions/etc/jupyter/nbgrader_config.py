@@ -24,6 +24,9 @@ if os.environ.get("LESESAL_CLASSROOM_URL") and os.environ.get("LESESAL_COURSE"):
     c.ExchangeFactory.release_feedback = f"{exchange}.staff.ExchangeReleaseFeedback"
     c.ExchangeFactory.list = f"{exchange}.listing.ExchangeList"
 
+    # Others on the node could listen to the kernel of a validation, as to a session's.
+    c.KernelManager.transport_encryption = "auto"
+
     # What late work costs is the course's rule, by each person's own deadline.
     c.AssignLatePenalties.plugin_class = "lesesal_nbgrader.penalties.NotedPenalties"
 

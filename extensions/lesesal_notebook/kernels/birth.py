@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from ipykernel.kernelapp import IPKernelApp
 from . import namespaces as ns
 from . import sandbox
 from .box import Box
-from .kernel import ForkedKernelApp
+from .kernel import ForkedKernelApp, own_modules
 from .lean import LeanKernelApp, forget
 from .request import KernelRequest, line
 
@@ -59,33 +60,44 @@ _LAZY = (
     "ipykernel.subshell_manager",
     "pdb",
     "psutil",
+    "sqlite3",
 )
+
+
+def load() -> None:
+    """In the server, before all else is imported: what a kernel without it would import."""
+    for name in _LAZY:
+        importlib.import_module(name)
+    own_modules.update(sys.modules)
 
 
 def prepare() -> LeanKernelApp:
     """In the server, when everything is imported: what its lean kernels have in common."""
-    for name in _LAZY:
-        importlib.import_module(name)
     app = LeanKernelApp()
     app.prepare()
     return app
 
 
 def bind(connection: Mapping[str, Any]) -> dict[str, socket.socket]:
-    """The listening sockets of an ``ipc`` kernel, by channel; none with another transport.
+    """A kernel's listening sockets, by channel; none where it is to choose its ports itself.
 
     They are made before the kernel is in its sandbox, which then needs no folder that it shares
-    with anybody; libzmq takes them over (ZMQ_USE_FD, zmq_setsockopt(3)).
+    with anybody; libzmq takes them over (ZMQ_USE_FD, zmq_setsockopt(3)). A client that comes
+    before the kernel waits in them, and need not try again.
     """
     made: dict[str, socket.socket] = {}
-    if connection["transport"] != "ipc":
+    ports = {name: connection[f"{name}_port"] for name in CHANNELS}
+    address, transport = connection["ip"], connection["transport"]
+    if transport != "ipc" and not all(ports.values()):
         return made
     try:
-        for name in CHANNELS:
-            path = f"{connection['ip']}-{connection[f'{name}_port']}"
-            made[name] = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            made[name].bind(path)
-            made[name].listen(BACKLOG)
+        for name, port in ports.items():
+            if transport == "ipc":
+                made[name] = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                made[name].bind(f"{address}-{port}")
+                made[name].listen(BACKLOG)
+            else:
+                made[name] = socket.create_server((address, port), backlog=BACKLOG)
     except OSError:
         for one in made.values():
             one.close()
@@ -177,7 +189,23 @@ def _run(app: LeanKernelApp, request: KernelRequest, listeners: Mapping[str, int
     _make_known(stock)
     stock.initialize([*request.arguments])
     stock.start()
+    _finish(stock)
+
+
+def _finish(app: IPKernelApp) -> None:
+    """What an interpreter does at its end: this process leaves without it.
+
+    Its end would take apart all that was imported, of which the pages are shared.
+    """
+    cast(Any, threading)._shutdown()
     atexit._run_exitfuncs()
+    # Files that cells have left open are written to the end.
+    app.shell.user_ns.clear()
+    app.shell.displayhook.flush()
+    gc.collect()
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None:
+            stream.flush()
 
 
 def _make_known(app: IPKernelApp) -> None:

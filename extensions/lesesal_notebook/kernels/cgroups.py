@@ -25,6 +25,8 @@ SHARES = 512
 """Of the CPU when it is short; 1024 is what each process outside has."""
 OLD = 60.0
 """Seconds after which an empty group is no longer one that is just being made."""
+TOKEN = secrets.token_hex(4)
+"""Of this process and its forks: another process may have the same number later, or elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class Group:
 
     def __init__(self, where: Places, memory_bytes: int, processes: int) -> None:
         """Raises OSError where it can't be made; nothing is left then."""
-        name = f"{NAME}-{os.getpid()}-{secrets.token_hex(4)}"
+        name = f"{NAME}-{os.getpid()}-{TOKEN}-{secrets.token_hex(4)}"
         self._version = where.version
         self._folders = {key: f"{folder}/{name}" for key, folder in where.folders.items()}
         try:
@@ -167,12 +169,16 @@ def sweep() -> None:
                     left.rmdir()
 
 
-def remove_of(pid: int, patience: float = 2.0) -> None:
-    """Take away the groups that a process made, which has ended as all in them has."""
+def remove_of(pid: int, token: str = TOKEN, patience: float = 2.0) -> None:
+    """Take away the groups that a process made, which has ended as all in them has.
+
+    Args:
+        token: its `TOKEN`, which a fork of it has too.
+    """
     where = here()
     last = time.monotonic() + patience
     for folder in set(where.folders.values()) if where else ():
-        for left in folder.glob(f"{NAME}-{pid}-*"):
+        for left in folder.glob(f"{NAME}-{pid}-{token}-*"):
             while not _remove(str(left)) and time.monotonic() < last:
                 time.sleep(0.005)
 

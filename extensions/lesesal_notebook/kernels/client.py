@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     # Dear to import, and whoever has a client has it.
@@ -48,11 +48,13 @@ class ForkServer:
         environment: all that the server sees of an environment; `KEPT` of this one by default.
         own_home: give it a home of its own, which goes with it.
         sandboxed: it is asked for kernels in sandboxes only; without root they cost less then.
+        threads: in its kernels, libraries of linear algebra have as many threads as they choose.
 
     Attributes:
         folder: of this user alone; the place for the kernels' sockets too.
         socket: where kernels are asked for (`request`).
         missing: of the modules, those that could not be imported, and why.
+        hindrance: why it can fork no kernels, as a sentence; empty where it can.
     """
 
     def __init__(
@@ -63,12 +65,14 @@ class ForkServer:
         environment: Mapping[str, str] | None = None,
         own_home: bool = False,
         sandboxed: bool = False,
+        threads: bool = False,
     ) -> None:
         if environment is None:
             environment = {name: os.environ[name] for name in KEPT if name in os.environ}
         self.folder = Path(tempfile.mkdtemp(prefix="lesesal-"))
         self.socket = self.folder / "server"
         self.missing: dict[str, str] = {}
+        self.hindrance = ""
         self._environment = dict(environment)
         if own_home:
             home = self.folder / "home"
@@ -78,6 +82,7 @@ class ForkServer:
             *(str(python), "-P", "-m", f"{__package__}.server", str(self.socket)),
             *("--preload", *preload),
             *(["--sandboxed"] if sandboxed else []),
+            *(["--threads"] if threads else []),
         ]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -107,12 +112,28 @@ class ForkServer:
         Raises:
             KernelError: it did not come to it.
         """
+        stdout = self._begun()
+        self._hear(bool(select.select([stdout], [], [], START_SECONDS)[0]))
+        return self
+
+    async def started(self) -> ForkServer:
+        """The same, while the event loop goes on."""
+        there = asyncio.ensure_future(readable(self._begun()))
+        self._hear(bool((await asyncio.wait({there}, timeout=START_SECONDS))[0]))
+        there.cancel()
+        return self
+
+    def _begun(self) -> IO[bytes]:
+        """Where it will tell that it is ready."""
         if self._process is None:
             self.begin()
         assert self._process is not None  # noqa: S101
         assert self._process.stdout is not None  # noqa: S101
-        with self._process.stdout as stdout:
-            there = select.select([stdout], [], [], START_SECONDS)[0]
+        return self._process.stdout
+
+    def _hear(self, there: bool) -> None:
+        assert self._process is not None  # noqa: S101
+        with self._begun() as stdout:
             said = stdout.readline() if there else b""
         if not there:
             self.close()
@@ -124,8 +145,8 @@ class ForkServer:
                 f"The fork server ended with status {status} before it was ready:"
                 " what it wrote on standard error says why."
             )
-        self.missing = json.loads(said)["missing"]
-        return self
+        told = json.loads(said)
+        self.missing, self.hindrance = told["missing"], told["hindrance"]
 
     @property
     def pid(self) -> int:
@@ -137,11 +158,17 @@ class ForkServer:
         """Whether it can be asked for kernels."""
         return self._process is not None and self._process.poll() is None
 
-    def close(self) -> None:
-        """End it and all its kernels."""
+    def close(self, at_once: bool = False) -> None:
+        """End it and all its kernels.
+
+        Args:
+            at_once: do not wait for the end of an import.
+        """
         if self._process is not None:
             assert self._process.stdin is not None  # noqa: S101
             self._process.stdin.close()
+            if at_once:
+                self._process.terminate()
             try:
                 self._process.wait(END_SECONDS)
             except subprocess.TimeoutExpired:  # still importing
@@ -216,7 +243,7 @@ class ForkedKernel:
             KernelError: it could not be started.
         """
         while not self.pid and self.status is None:
-            await self._readable()
+            await readable(self._connection)
             self.look()
         if not self.pid:
             raise KernelError(self.says or "The kernel ended before it had started.")
@@ -225,18 +252,9 @@ class ForkedKernel:
         """Until its end; returns its status."""
         self.look()
         while self.status is None:
-            await self._readable()
+            await readable(self._connection)
             self.look()
         return self.status
-
-    async def _readable(self) -> None:
-        loop = asyncio.get_running_loop()
-        there = loop.create_future()
-        loop.add_reader(self._connection, _come, there)
-        try:
-            await there
-        finally:
-            loop.remove_reader(self._connection)
 
     def signal(self, number: int) -> None:
         """For the kernel and its process group. SIGKILL ends also what else it started."""
@@ -250,6 +268,17 @@ class ForkedKernel:
         self._connection.close()
         if self.status is None:
             self.status = -9
+
+
+async def readable(file: IO[bytes] | socket.socket) -> None:
+    """Until there is something to read, or its end."""
+    loop = asyncio.get_running_loop()
+    there = loop.create_future()
+    loop.add_reader(file, _come, there)
+    try:
+        await there
+    finally:
+        loop.remove_reader(file)
 
 
 def _come(there: asyncio.Future[None]) -> None:

@@ -8,18 +8,48 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import PurePath
+from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import zmq
+from ipykernel import ipkernel
 from ipykernel.heartbeat import Heartbeat
 from ipykernel.kernelapp import IPKernelApp
 from jupyter_client.connect import KernelConnectionInfo
+from traitlets import default
 
 from .request import KernelRequest
+
+own_modules: dict[str, ModuleType] = {}
+"""What a kernel has imported where nothing is imported ahead of it."""
+
+
+class WholeKernel(ipkernel.IPythonKernel):
+    """Stock ipykernel's, with its own modules for what is imported when it starts."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        # It looks up the files of all modules, into which its debugger then does not step. Of what
+        # was imported ahead, one may want to step into each; and thousands of modules would
+        # be written on, 13 MB of pages with torch.
+        names = vars(ipkernel)
+        names["sys"] = SimpleNamespace(**vars(sys) | {"modules": own_modules})
+        try:
+            super().__init__(**kwargs)
+        finally:
+            names["sys"] = sys
 
 
 class ForkedKernelApp(IPKernelApp):
     """Stock ipykernel, with its connection information and its sockets given."""
+
+    @default("kernel_class")
+    def _whole_kernel(self) -> type:
+        return WholeKernel
+
+    def parse_command_line(self, argv: list[str] | None = None) -> None:
+        """As stock, which prepares for a hundred options before it sees that there are none."""
+        if argv:
+            super().parse_command_line(argv)
 
     def take(self, request: KernelRequest, listeners: Mapping[str, int]) -> ForkedKernelApp:
         """What it is to be.

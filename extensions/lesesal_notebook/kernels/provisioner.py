@@ -7,6 +7,8 @@ A kernel specification asks for it in its ``metadata`` (jupyter_client, "Kernel 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Mapping
@@ -25,6 +27,9 @@ from .request import KernelRequest
 
 LONGEST_PATH = 107
 """Bytes of a unix socket's path (unix(7))."""
+
+SOON = 1.0
+"""Seconds in which a kernel ends that was told to, and does nothing else."""
 
 
 class ForkProvisioner(LocalProvisioner):
@@ -54,7 +59,7 @@ class ForkProvisioner(LocalProvisioner):
 
     @property
     def has_process(self) -> bool:
-        return self.forked is not None
+        return self.forked is not None or super().has_process
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         arguments = kwargs.get("extra_arguments", [])
@@ -93,13 +98,13 @@ class ForkProvisioner(LocalProvisioner):
 
     async def poll(self) -> int | None:
         if self.forked is None:
-            return 0
+            return await super().poll()
         self.forked.look()
         return self.forked.status
 
     async def wait(self) -> int | None:
         if self.forked is None:
-            return 0
+            return await super().wait()
         status = await self.forked.ended()
         self.account = self.forked.account
         self.forked.close()
@@ -107,14 +112,28 @@ class ForkProvisioner(LocalProvisioner):
         return status
 
     async def send_signal(self, signum: int) -> None:
-        if self.forked is not None:
+        if self.forked is None:
+            await super().send_signal(signum)
+        else:
             self.forked.signal(signum)
 
     async def kill(self, restart: bool = False) -> None:
-        await self.send_signal(signal.SIGKILL)
+        if self.forked is None:
+            await super().kill(restart)
+        else:
+            self.forked.signal(signal.SIGKILL)
 
     async def terminate(self, restart: bool = False) -> None:
-        await self.send_signal(signal.SIGTERM)
+        if self.forked is None:
+            await super().terminate(restart)
+        else:
+            self.forked.signal(signal.SIGTERM)
+
+    async def shutdown_requested(self, restart: bool = False) -> None:
+        """Wait for the end here, which is heard of at once: what comes next looks now and then."""
+        if self.forked is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.forked.ended(), SOON)
 
     async def cleanup(self, restart: bool = False) -> None:
         if self.forked is not None:

@@ -172,12 +172,9 @@ class Server:
     def _start(self, lease: Lease, request: KernelRequest) -> None:
         from . import birth
 
-        threads = len(list(Path("/proc/self/task").iterdir()))
-        if threads != 1:
-            raise ValueError(
-                f"the fork server has {threads} threads, and can only fork with one. A module that"
-                " it imports starts them: leave it out of what is preloaded."
-            )
+        hindrance = ahead.hindrance()
+        if hindrance:
+            raise ValueError(hindrance)
         wanted = None if request.sandbox is None else Sandbox.from_dict(request.sandbox)
         if wanted and request.connection["transport"] != "ipc":
             raise ValueError("nothing of the network reaches into a sandbox: it needs ipc.")
@@ -282,6 +279,7 @@ def main() -> None:
     parser.add_argument("socket", type=Path, metavar="SOCKET")
     parser.add_argument("--preload", nargs="*", default=[], metavar="MODULE")
     parser.add_argument("--sandboxed", action="store_true")
+    parser.add_argument("--threads", action="store_true")
     options = parser.parse_args()
     # https://docs.python.org/3.11/library/gc.html#gc.freeze: kernels share what is never touched.
     gc.disable()
@@ -289,14 +287,17 @@ def main() -> None:
     # Before anything is imported: what it makes is as small as it is.
     cradle = Cradle()
     listener = listen(options.socket)
-    missing = ahead.preload(options.preload)
-    sandbox.prepare()
+    ahead.settle(options.threads)
     from . import birth
 
+    birth.load()
+    missing = ahead.preload(options.preload)
+    sandbox.prepare()
     app = birth.prepare()
     gc.collect()
     gc.freeze()
-    sys.stdout.write(json.dumps({"missing": missing}) + "\n")
+    told = {"missing": missing, "hindrance": ahead.hindrance()}
+    sys.stdout.write(json.dumps(told) + "\n")
     sys.stdout.flush()
     # The kernels inherit it.
     os.dup2(2, 1)

@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from traitlets import Dict, Instance, List, Unicode
+from traitlets import Bool, Dict, Instance, List, Unicode, default
 from traitlets.config import Config
 
 from .imports import import_jupyterlab, spared
@@ -32,6 +32,9 @@ with spared():
 
 from .later import Later
 
+# Seconds that requests get to end when the server is stopped.
+LAST_SECONDS = 5.0
+
 
 class SessionServerApp(ServerApp):
     """A Jupyter Server that serves a socket it is given instead of opening one."""
@@ -44,11 +47,15 @@ class SessionServerApp(ServerApp):
         default_value={
             "jupyter_lsp": ["lsp"],
             "jupyter_resource_usage": ["api/metrics", "metrics"],
+            "lesesal_notebook.batch.pages": ["lesesal/batch"],
             "lesesal_notebook.exchange.pages": ["assignments", "courses", "nbgrader_version"],
             "lesesal_notebook.session.announcements": ["lesesal/announcements"],
             "lesesal_notebook.session.formgrader": ["formgrader"],
+            "lesesal_notebook.session.kernels": ["lesesal/kernels"],
             "lesesal_notebook.session.page": ["lesesal/session"],
+            "lesesal_notebook.session.usage": ["lesesal/usage"],
             "lesesal_notebook.session.words": ["lesesal/words"],
+            "lesesal_notebook.widgets.progress.page": ["lesesal/progress"],
             "nbgitpuller": ["git-pull", "git-sync", "interact"],
             "nbgrader.server_extensions.course_list": ["formgraders"],
             "nbgrader.server_extensions.formgrader": ["formgrader"],
@@ -64,6 +71,32 @@ class SessionServerApp(ServerApp):
         Example: `c.SessionServerApp.later = {"jupyter_lsp": ["lsp"]}`
         """,
     ).tag(config=True)
+
+    warm_kernels = Bool(
+        True,
+        help="""
+        Kernels of Python are forked from a process that has imported what the course's assignments
+        name in `preload`. Without it, each is started as Jupyter starts it.
+
+        Example: `c.SessionServerApp.warm_kernels = False`
+        """,
+    ).tag(config=True)
+
+    def init_configurables(self) -> None:
+        """Say where kernels come from, before there is anybody who starts them."""
+        # Who else has a session on this machine could listen to what cells say otherwise.
+        self.config.MappingKernelManager.setdefault("transport_encryption", "auto")
+        if self.warm_kernels:
+            # By name: nothing of it is imported before the first kernel (../kernels/warm.py).
+            factory = self.config.KernelProvisionerFactory
+            factory.setdefault("default_provisioner_name", "lesesal-warm")
+        super().init_configurables()
+
+    @default("kernel_websocket_connection_class")
+    def _default_kernel_websocket_connection_class(self) -> type:
+        from .channels import PromptChannels
+
+        return PromptChannels
 
     def init_server_extensions(self) -> None:
         """Link the extensions that are loaded at once."""
@@ -149,6 +182,20 @@ def serve(listener: socket.socket, settings: Settings, hub_version: str) -> None
     gc.freeze()
     gc.enable()
     app.start()
+    _let_go(app.io_loop.asyncio_loop)
+
+
+def _let_go(loop: asyncio.AbstractEventLoop) -> None:
+    """End what the loop still does, as `asyncio.run` would.
+
+    A request that is being answered when the server is stopped may hold a thread of anyio's, which
+    ends with the request's task only; the process would wait for it for ever.
+    """
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=LAST_SECONDS))
 
 
 def _use_role(role: str) -> None:

@@ -20,10 +20,11 @@ HOARDS = {
         """,
     "at once": "bytearray(b'x') * (2000 << 20)",
     "children": """
-        for _ in range(20):
+        for _ in range(28):
             if os.fork() == 0:
                 block = bytearray(b"x") * (20 << 20)
                 time.sleep(100)
+            time.sleep(0.05)
         time.sleep(100)
         """,
     "shared": """

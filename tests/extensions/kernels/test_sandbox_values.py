@@ -152,10 +152,13 @@ def test_groups_of_a_process_that_was_killed_are_taken_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cgroups, "here", lambda: cgroups.Places(2, {"memory": tmp_path}))
-    for name in ("lesesal-kernel-12-a", "lesesal-kernel-12-b", "lesesal-kernel-123-a"):
+    ours = cgroups.TOKEN
+    # Of another process, and of one that had the same number, or has it in another namespace.
+    others = {f"lesesal-kernel-123-{ours}-a", "lesesal-kernel-12-0f0f0f0f-a"}
+    for name in (f"lesesal-kernel-12-{ours}-a", f"lesesal-kernel-12-{ours}-b", *others):
         (tmp_path / name).mkdir()
     cgroups.remove_of(12)
-    assert [path.name for path in tmp_path.iterdir()] == ["lesesal-kernel-123-a"]
+    assert {path.name for path in tmp_path.iterdir()} == others
 
 
 def test_no_memory_controller_means_no_place() -> None:

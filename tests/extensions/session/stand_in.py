@@ -107,7 +107,7 @@ def serving(hub: StandInHub) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = _answer  # noqa: N815
+        do_GET = do_POST = do_DELETE = _answer  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             """Quiet."""
@@ -171,6 +171,7 @@ def running_session(folder: Path, hub: StandInHub, **environment: str) -> Iterat
             "LESESAL_CLASSROOM_URL": api.replace("/hub/api", "/services/classroom/"),
             "LESESAL_OFFER": "A place",
             "LESESAL_ROLE": "student",
+            **environment,
         }
         (files / "token").write_text(TOKEN)
         (files / "session.json").write_text(json.dumps(variables))

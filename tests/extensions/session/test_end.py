@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deployed import CHECKOUT
 from extensions.session.stand_in import (
     TOKEN,
     VISITOR,
@@ -270,3 +272,49 @@ async def test_the_end_is_met_also_when_no_signal_comes(tmp_path: Path) -> None:
             assert await next_step(events, "save") == "save"
             assert ends - time.time() == pytest.approx(UNTOLD, abs=3)
             assert await next_step(events, "stopped") == "stopped"
+
+
+STAYS = """
+import asyncio
+import anyio.to_thread
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.utils import url_path_join
+
+class Stays(JupyterHandler):
+    async def get(self):
+        await anyio.to_thread.run_sync(print, "somebody is being answered")
+        await asyncio.sleep(3600)
+
+def _jupyter_server_extension_points():
+    return [{"module": __name__}]
+
+def _load_jupyter_server_extension(app):
+    route = url_path_join(app.web_app.settings["base_url"], "stays")
+    app.web_app.add_handlers(".*$", [(route, Stays)])
+"""
+
+
+def test_it_ends_while_a_request_is_answered(tmp_path: Path) -> None:
+    """A thread of anyio's waited for that request for ever."""
+    (tmp_path / "stays.py").write_text(STAYS)
+    config = {"ServerApp": {"jpserver_extensions": {"stays": True}}}
+    (tmp_path / "jupyter_server_config.json").write_text(json.dumps(config))
+    extensions = CHECKOUT / "extensions"
+    with (
+        running_session(
+            tmp_path / "it",
+            StandInHub(),
+            JUPYTER_CONFIG_PATH=f"{tmp_path}:{extensions / 'etc' / 'jupyter'}",
+            PYTHONPATH=f"{extensions}:{tmp_path}",
+            PYTHONUNBUFFERED="1",
+        ) as session,
+        concurrent.futures.ThreadPoolExecutor() as pool,
+        session.client() as client,
+    ):
+        asked = pool.submit(client.get, "stays")
+        while "somebody is being answered" not in session.log.read_text():
+            assert not asked.done()
+            time.sleep(0.05)
+        session.process.terminate()
+        assert session.process.wait(20) is not None
+        assert asked.result(20).status_code == 500
