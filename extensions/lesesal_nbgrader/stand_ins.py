@@ -17,7 +17,7 @@ from typing import Any
 StandIns = Mapping[str, Mapping[str, Any]]
 """By module, the names that are imported of it."""
 
-_STAND_IN = "A stand-in; see lesesal_nbgrader.stand_ins."
+STAND_IN = "A stand-in; see lesesal_nbgrader.stand_ins."
 
 
 class NeverRaisedError(Exception):
@@ -37,7 +37,7 @@ def when_used(module: str) -> Mapping[str, Any]:
     """The names of a whole module that is imported when one of them is used."""
 
     def __getattr__(name: str) -> Any:  # noqa: N807 - a module's own (PEP 562)
-        if getattr(sys.modules.get(module), "__doc__", None) == _STAND_IN:
+        if getattr(sys.modules.get(module), "__doc__", None) == STAND_IN:
             del sys.modules[module]
         return getattr(importlib.import_module(module), name)
 
@@ -50,7 +50,7 @@ def placed(stand_ins: StandIns) -> Iterator[None]:
     found = {}
     for name, names in stand_ins.items():
         if name not in sys.modules:
-            found[name] = sys.modules[name] = ModuleType(name, _STAND_IN)
+            found[name] = sys.modules[name] = ModuleType(name, STAND_IN)
             vars(found[name]).update(names, __path__=[])
     try:
         yield

@@ -7,6 +7,7 @@ else the browser's own. ``locale/`` has the translations.
 from __future__ import annotations
 
 import io
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,21 +16,23 @@ DEFAULT = "en"
 LANGUAGES = ("nb", "nn", DEFAULT)
 # Of the site's pages (spawners/language.py).
 COOKIE = "lesesal-language"
+# What a session's kernels inherit: the language of whoever had asked when they were started.
+VARIABLE = "LESESAL_LANGUAGE"
 _FOLDER = Path(__file__).parent / "locale"
-_latest = DEFAULT
 
 
 def latest() -> str:
     """The language in which the person asked last; a session has one person."""
-    return _latest
+    found = os.environ.get(VARIABLE, "")
+    return found if found in LANGUAGES else DEFAULT
 
 
 def of(handler: Any) -> str:
     """The language of a request to the session's server; remembered for `latest`."""
-    global _latest
     accept = handler.request.headers.get("Accept-Language", "")
-    _latest = choose(handler.get_cookie(COOKIE, "") or "", accept)
-    return _latest
+    chosen = choose(handler.get_cookie(COOKIE, "") or "", accept)
+    os.environ[VARIABLE] = chosen
+    return chosen
 
 
 def choose(cookie: str, accept: str) -> str:

@@ -7,6 +7,7 @@
 - `client`: the classroom's HTTP API (docs/exchange-api.md)
 - `archives`: folders to zip files and back, nothing half-written
 - `base`, `student`, `staff`, `listing`: the eight classes that nbgrader asks for
+- `notes`: what is noted beside a student's work
 - `late`: what late work costs, through nbgrader's own hook
 - `pages`: nbgrader's Assignment List page, with sentences where it shows tracebacks
 - `prepare`: the instructor's course directory, fetched once

@@ -61,15 +61,18 @@ class TokenFile(AuthBase):
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def read(self) -> str:
+        """The token as it is now. Raises `NotInASessionError`."""
         try:
-            token = self.path.read_text(encoding="ascii").strip()
+            return self.path.read_text(encoding="ascii").strip()
         except (OSError, ValueError):
             raise NotInASessionError(
                 "This session's token is gone. Stop the session and start it again; your files"
                 " stay."
             ) from None
-        request.headers["Authorization"] = f"token {token}"
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"token {self.read()}"
         # Refusals are the classroom's sentences, for the person.
         request.headers["Accept-Language"] = language.latest()
         return request
@@ -100,6 +103,14 @@ class Classroom:
     def courses(self) -> list[str]:
         """The slugs of the caller's courses."""
         return self._json("GET", ("courses",), lambda data: [str(one["slug"]) for one in data])
+
+    def titles(self) -> dict[str, str]:
+        """What the caller's courses are called, by their slugs."""
+        return self._json(
+            "GET",
+            ("courses",),
+            lambda data: {str(one["slug"]): str(one["title"]) for one in data},
+        )
 
     def assignments(self, course: str) -> list[Assignment]:
         """What the caller may see, with the caller's own submissions."""

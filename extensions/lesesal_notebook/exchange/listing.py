@@ -9,7 +9,8 @@ from typing import Any
 
 from nbgrader.exchange.abc import ExchangeList as ABCExchangeList
 
-from .base import Exchange, feedback_note
+from .base import Exchange
+from .notes import feedback_note
 from .values import Assignment, Submission, for_people
 
 Info = dict[str, Any]

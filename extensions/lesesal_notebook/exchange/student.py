@@ -13,15 +13,8 @@ from nbgrader.exchange.abc import ExchangeFetchFeedback as ABCExchangeFetchFeedb
 from nbgrader.exchange.abc import ExchangeSubmit as ABCExchangeSubmit
 
 from .archives import Packed, extract, names_in, scratch, staged
-from .base import (
-    FEEDBACK_NOTE,
-    NOTES,
-    RELEASE_NOTE,
-    Exchange,
-    feedback_note,
-    release_note,
-    temporary_archive,
-)
+from .base import Exchange, temporary_archive
+from .notes import FEEDBACK_NOTE, NOTES, RELEASE_NOTE, feedback_note, release_note
 from .values import Assignment, Receipt, for_people
 
 
@@ -102,6 +95,8 @@ class ExchangeFetchAssignment(StudentExchange, ABCExchangeFetchAssignment):
 class ExchangeSubmit(StudentExchange, ABCExchangeSubmit):
     """`nbgrader submit`: one upload, answered with a receipt."""
 
+    receipt: Receipt
+
     def init_src(self) -> None:
         # Like nbgrader's own, this takes the path of a folder as well as its name.
         self.src_path = self.assignment_folder(self.course, self.assignment)
@@ -124,6 +119,7 @@ class ExchangeSubmit(StudentExchange, ABCExchangeSubmit):
                 f"The classroom received something else than was sent (receipt {receipt.id})."
                 " Submit again."
             )
+        self.receipt = receipt
         self.timestamp = receipt.received.strftime(self.timestamp_format)
         if any(one.id == receipt.id for one in self.target.submissions):
             self.log.info("These files were handed in before; nothing changed since.")

@@ -1,0 +1,1 @@
+"""`progress()`: how far a loop is, seen from anywhere."""
