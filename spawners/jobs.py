@@ -1,4 +1,5 @@
-"""Jobs: what a session asks of a cluster, what a cluster says of it, and the port between them."""
+"""Jobs: what a session or a batch run asks of a cluster, what a cluster says of it, and the port
+between them."""
 
 from __future__ import annotations
 
@@ -24,24 +25,30 @@ class JobState(Enum):
 
 @dataclass(frozen=True)
 class SessionKey:
-    """Which session a job belongs to.
+    """Which session, or which batch run beside it, a job belongs to.
 
     Attributes:
         hub: the hub's id; a job of another hub is none of ours.
         user: the hub's name of the user.
         server: the named server, which is the course's slug.
+        run: the batch run, ``[a-z0-9][a-z0-9-]{0,39}``; empty for a session.
     """
 
     hub: str
     user: str
     server: str
+    run: str = ""
+
+    @property
+    def folder(self) -> str:
+        """What its files are called: no session's and no other run's are called so."""
+        return f"{self.server}.{self.run}" if self.run else self.server
 
 
 def write_comment(key: SessionKey, attempt: int) -> str:
     """A job's comment: whose it is and which attempt, as one line of text without spaces."""
-    return urlencode(
-        {"hub": key.hub, "user": key.user, "server": key.server, "attempt": str(attempt)}
-    )
+    fields = {"hub": key.hub, "user": key.user, "server": key.server, "attempt": str(attempt)}
+    return urlencode(fields | ({"run": key.run} if key.run else {}))
 
 
 def read_comment(comment: str) -> tuple[SessionKey, int] | None:
@@ -51,29 +58,35 @@ def read_comment(comment: str) -> tuple[SessionKey, int] | None:
         [hub], [user], [server], [attempt] = (
             fields[name] for name in ("hub", "user", "server", "attempt")
         )
-        return SessionKey(hub, user, server), int(attempt)
+        [run] = fields.get("run", [""])
+        return SessionKey(hub, user, server, run), int(attempt)
     except (KeyError, ValueError):
         return None
 
 
 @dataclass(frozen=True)
 class JobSpec:
-    """A session, resolved from an offer and ready to be submitted.
+    """A session or a batch run, resolved from an offer and ready to be submitted.
 
     Attributes:
-        key: whose session it is.
+        key: whose it is.
         username: the Unix account it runs as (a cluster of one account ignores it).
         offer: what it gets.
         hours: how long, in hours; at most ``offer.limits.hours``.
-        argv: the program that serves the session, with absolute path.
+        argv: the program that serves the session, or runs the batch run, with absolute path.
         environment: its variables; nothing secret, because job scripts and logs may show them.
-        token: the session's hub token. It reaches the session as a 0600 file only.
+        token: the session's hub token. It reaches the session as a 0600 file only. Empty for a
+            batch run, which has none.
         attempt: which job of the session this is, from 1. A session has a second one while it
             waits for a better offer or for its own continuation; each has its files and its log.
         after: the job that must have ended before this one begins; empty for none.
         inherit: the attempt whose secret files this one takes over, where the hub does not have
             them any more; 0 for none.
         files: more that the session finds beside its token, by file name, as 0600 files too.
+        tasks: how many tasks a batch run has, numbered from 1. A cluster with job arrays gives each
+            a job of its own, and tells it its number in ``SLURM_ARRAY_TASK_ID``; the embedded one
+            has one job, and tells it how many in ``LESESAL_BATCH_TASKS``.
+        at_once: how many of the tasks may run at a time.
     """
 
     key: SessionKey
@@ -87,6 +100,8 @@ class JobSpec:
     after: JobId = ""
     inherit: int = 0
     files: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tasks: int = 1
+    at_once: int = 1
 
 
 @dataclass(frozen=True)
@@ -94,8 +109,8 @@ class Job:
     """What a cluster says of one job.
 
     Attributes:
-        id: the cluster's id.
-        key: whose session it is.
+        id: the cluster's id; that of an array's task is the array's, ``_`` and the number.
+        key: whose it is.
         state: where it is in its life.
         word: the cluster's own word for the state, such as ``PENDING`` or ``OUT_OF_MEMORY``.
         reason: the cluster's own word for why it waits or ended; may be empty.
@@ -127,6 +142,16 @@ class Job:
     starts: float | None = None
 
     @property
+    def whole(self) -> JobId:
+        """The id that `Cluster.submit` gave: the array's, for a task of one."""
+        return self.id.partition("_")[0]
+
+    @property
+    def task(self) -> int:
+        """Which task of an array it is, from 1; 0 where it is no array's."""
+        return int(self.id.partition("_")[2] or 0)
+
+    @property
     def alive(self) -> bool:
         """Whether it waits or runs."""
         return self.state is not JobState.ENDED
@@ -148,18 +173,26 @@ class Cluster(ABC):
 
     @abstractmethod
     async def snapshot(self) -> Mapping[JobId, Job]:
-        """All jobs of this hub, of all users, in one look.
+        """All jobs of this hub, of all users, in one look; each task of an array is one.
 
         Ended jobs stay in it for a while, at least until they were seen once.
         """
 
     @abstractmethod
     async def cancel(self, job: JobId, username: str) -> None:
-        """End a job, waiting or running. Idempotent: an ended or unknown job is no error."""
+        """End a job, waiting or running, with all of its tasks.
+
+        Idempotent: an ended or unknown job is no error.
+        """
 
     @abstractmethod
-    async def log_tail(self, key: SessionKey, attempt: int, username: str, lines: int = 20) -> str:
-        """The last lines that this attempt of the session printed; empty when there are none."""
+    async def log_tail(
+        self, key: SessionKey, attempt: int, username: str, lines: int = 20, task: int = 0
+    ) -> str:
+        """The last lines that this attempt of the session printed; empty when there are none.
+
+        `task` is which task's of an array, see `Job.task`.
+        """
 
     @abstractmethod
     async def forget(self, key: SessionKey, username: str) -> None:

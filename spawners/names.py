@@ -14,6 +14,7 @@ _SAFE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # Left free for names that had to be changed, so that no plain name can equal a changed one.
 _DIGEST = re.compile(r"--[0-9a-f]{16}$")
 
+RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 # What useradd of Debian and Red Hat take, and sudo takes as an argument without a second meaning.
 UNIX_ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.@-]{0,63}")

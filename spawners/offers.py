@@ -139,6 +139,7 @@ class Terms:
         refusal: why nobody may start a session of the course now, as a sentence; empty when one
             may.
         datasets: what the course's sessions see read-only.
+        preload: modules that sessions import ahead of their kernels, ``("numpy",)``.
     """
 
     course: str
@@ -149,3 +150,4 @@ class Terms:
     interpreter: tuple[str, ...] = ()
     refusal: str = ""
     datasets: tuple[Dataset, ...] = ()
+    preload: tuple[str, ...] = ()

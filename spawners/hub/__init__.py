@@ -6,7 +6,7 @@ Importing this package puts our routes into the hub's handlers and takes batchsp
 
 from pathlib import Path
 
-from . import asking, certificates, database, languages, routes
+from . import asking, certificates, database, keeping, languages, routes
 from .database import SQLITE
 from .spawner import ClusterSpawner
 
@@ -17,6 +17,7 @@ routes.install()
 certificates.install()
 database.install()
 asking.install()
+keeping.install()
 languages.install()
 
 __all__ = ["PAGES", "SQLITE", "ClusterSpawner"]

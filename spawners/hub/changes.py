@@ -11,7 +11,7 @@ from ..errors import ClusterSilent, Refused
 from ..jobs import JobSpec
 from ..language import Sentence as _
 from ..launch import Bid, Phase
-from . import held
+from . import held, specs
 from .state import BidState
 from .wish import Plan
 
@@ -117,5 +117,5 @@ async def _longer(spawner: ClusterSpawner) -> Plan | None:
 def _next_spec(spawner: ClusterSpawner, plan: Plan) -> JobSpec:
     """The spec of one more bid. A hub that started again has no token; the files have it."""
     attempts = [bid.attempt for bid in spawner.session.bids]
-    spec = spawner.spec(plan, max(attempts) + 1)
+    spec = specs.of_session(spawner, plan, max(attempts) + 1)
     return spec if spec.token else replace(spec, inherit=min(attempts))

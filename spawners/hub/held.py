@@ -73,6 +73,11 @@ def of_course(name: str) -> list[ClusterSpawner]:
     return list(_of_course.get(name, ()))
 
 
+def with_runs() -> Iterator[ClusterSpawner]:
+    """The spawners that have batch runs, ended ones too."""
+    return (spawner for spawner in list(spawners) if spawner.runs)
+
+
 def sessions() -> Iterator[ClusterSpawner]:
     """The spawners that have a session, waiting or running."""
     return (spawner for spawner in list(spawners) if spawner.session.bids)

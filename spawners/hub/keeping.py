@@ -1,4 +1,5 @@
-"""What the hub does by itself, as long as it runs: ends jobs that no session owns."""
+"""What the hub does by itself, as long as it runs: notes what became of batch runs, and ends jobs
+that no session and no run owns."""
 
 from __future__ import annotations
 
@@ -7,13 +8,15 @@ import gc
 import time
 from typing import TYPE_CHECKING
 
+from jupyterhub import orm
 from jupyterhub.app import JupyterHub
+from sqlalchemy import Text, type_coerce
 
 from ..errors import ClusterSilent, LaunchError
 from ..jobs import Job
 from ..keeper import Keeper
 from ..watcher import Watched
-from . import held, metrics
+from . import held, metrics, runs
 
 if TYPE_CHECKING:
     from .spawner import ClusterSpawner
@@ -22,6 +25,23 @@ if TYPE_CHECKING:
 INTERVAL = 15.0
 # The loop itself holds tasks weakly.
 _running: set[asyncio.Task[None]] = set()
+
+_init_spawners = JupyterHub.init_spawners
+
+
+async def _init_runs(app: JupyterHub) -> None:
+    """First hold the spawners whose batch runs the database knows: nobody else asks for them, and
+    what is not held is ended."""
+    noted = type_coerce(orm.Spawner.state, Text).contains('"batch"')
+    for orm_spawner in app.db.query(orm.Spawner).filter(noted).all():
+        # Made where it is missing.
+        app.users[orm_spawner.user].spawners[orm_spawner.name]
+    await _init_spawners(app)
+
+
+def install() -> None:
+    """Let a hub that starts again look after its batch runs at once. Idempotent."""
+    JupyterHub.init_spawners = _init_runs
 
 
 def start(spawner: ClusterSpawner) -> None:
@@ -54,17 +74,26 @@ async def _keep(site: ClusterSpawner) -> None:
 async def _look(watched: Watched, keeper: Keeper) -> None:
     log = JupyterHub.instance().log
     look = await watched.jobs.fresh(max_age=1.0)
-    for job in keeper.orphans(look.seen.values(), _owned, time.monotonic()):
+    for spawner in held.with_runs():
+        runs.settle(spawner)
+    of_a_run = runs.owner(watched.name)
+
+    def owned(job: Job) -> bool:
+        return of_a_run(job) if job.key.run else _owned(job)
+
+    orphans = keeper.orphans(look.seen.values(), owned, time.monotonic())
+    # An array is ended as a whole.
+    for id_, job in {job.whole: job for job in orphans}.items():
         log.warning(
-            "Job %s on %s belongs to no session (%s); ending it", job.id, watched.name, job.key
+            "Job %s on %s belongs to no session (%s); ending it", id_, watched.name, job.key
         )
         try:
-            await watched.cluster.cancel(job.id, job.username or job.key.user)
+            await watched.cluster.cancel(id_, job.username or job.key.user)
         except ClusterSilent:
             raise
         except LaunchError as error:
             # An account that the hub may not act for has written our name on a job of its own.
-            log.warning("Job %s on %s is not ended: %s", job.id, watched.name, error)
+            log.warning("Job %s on %s is not ended: %s", id_, watched.name, error)
         else:
             metrics.ORPHANS.labels(cluster=watched.name).inc()
 

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from ..errors import LaunchError
 from ..launch import Bid
-from . import held
+from . import held, runs
 
 if TYPE_CHECKING:
     from .spawner import ClusterSpawner
@@ -65,6 +65,12 @@ class Now(Collector):
         for labels, count in Tally(map(_labels, held.sessions())).items():
             sessions.add_metric(labels, count)
         yield sessions
+        batch = GaugeMetricFamily(
+            "lesesal_batch_jobs", "Batch runs now", labels=["state", "offer", "course"]
+        )
+        for labels, count in Tally(_runs()).items():
+            batch.add_metric(labels, count)
+        yield batch
         age = GaugeMetricFamily(
             "lesesal_watcher_age_seconds", "Age of what is known of a cluster", labels=["cluster"]
         )
@@ -82,6 +88,12 @@ class Now(Collector):
 def _labels(spawner: ClusterSpawner) -> tuple[str, str, str]:
     state = spawner.launch.leading.phase.value if spawner.launch else "running"
     return state, spawner.session.bids[0].offer, spawner.name
+
+
+def _runs() -> Iterator[tuple[str, str, str]]:
+    for spawner in held.with_runs():
+        for run in runs.living(spawner):
+            yield runs.state(spawner, run).value, run.offer, spawner.name
 
 
 REGISTRY.register(Now())

@@ -10,6 +10,7 @@
 - ``POST …/api/session/USER/SERVER/switch`` with ``{"offer": name}`` while it waits, and ``POST
   …/more`` while it runs.
 - ``GET …/api/offers/SERVER``: the live numbers of the spawn page, for who asks.
+- ``…/api/batch/…``: see `run_routes`.
 
 batchspawner's own route sets any attribute of the spawner that a user's token names, and importing
 batchspawner adds it to the hub. `install` takes it out, before the hub builds its handlers.
@@ -20,7 +21,7 @@ from __future__ import annotations
 from typing import Any
 
 from jupyterhub import handlers as pages
-from jupyterhub.apihandlers import APIHandler, default_handlers
+from jupyterhub.apihandlers import default_handlers
 from jupyterhub.handlers.pages import SpawnHandler
 from jupyterhub.scopes import needs_scope
 from tornado import web
@@ -28,8 +29,9 @@ from tornado import web
 from ..errors import LaunchError, Refused
 from ..language import Sentence as _
 from ..language import told
-from . import changes, form, keeping, life, metrics, news
+from . import changes, form, keeping, life, metrics, news, run_routes
 from .failures import exception
+from .handler import Handler, kept
 from .spawner import ClusterSpawner
 from .state import SessionState
 from .turns import line_up
@@ -37,47 +39,6 @@ from .turns import line_up
 BATCHSPAWNER_PATH = r"/api/batchspawner"
 # The ports that a program without privileges may bind.
 PORTS = range(1024, 65536)
-
-
-class Handler(APIHandler):
-    """What the routes share."""
-
-    def find_user(self, name: str) -> Any:
-        """The hub's, which asks its database: not again for who asks of himself."""
-        user = self.current_user
-        if getattr(user, "kind", "") == "user" and user.name == name:
-            return user
-        return super().find_user(name)
-
-    def body(self, **fields: type) -> dict[str, Any]:
-        """The request's JSON, if it has these fields and no other; else 400."""
-        body = self.get_json_body() or {}
-        plain = isinstance(body, dict) and set(body) == set(fields)
-        if not plain or any(type(body[name]) is not kind for name, kind in fields.items()):
-            wanted = ", ".join(fields) or "nothing"
-            raise web.HTTPError(400, f"This takes a JSON object with {wanted}.")
-        return dict(body)
-
-    def whose(self, user_name: str, server_name: str) -> tuple[ClusterSpawner | None, SessionState]:
-        """The spawner, if the hub holds one, and what the database keeps. 404 without either."""
-        user = self.find_user(user_name)
-        spawner = user.spawners.get(server_name) if user else None
-        if spawner is not None:
-            if not isinstance(spawner, ClusterSpawner):
-                raise web.HTTPError(404, "This server is none of ours.")
-            return spawner, spawner.session
-        orm_spawner = user.orm_spawners.get(server_name) if user else None
-        if orm_spawner is None:
-            raise web.HTTPError(404, told(_("There is no such session.")))
-        return None, _kept(orm_spawner)
-
-    def own(self) -> ClusterSpawner | None:
-        """The session whose own token asks; not the one that a body or a path names."""
-        token, user = self.get_token(), self.current_user
-        for spawner in getattr(user, "spawners", {}).values() if token else ():
-            if isinstance(spawner, ClusterSpawner) and spawner.session.token == token.api_id:
-                return spawner
-        return None
 
 
 class ReportHandler(Handler):
@@ -144,7 +105,7 @@ class AllNewsHandler(Handler):
         for name, orm_spawner in user.orm_spawners.items():
             spawner = user.spawners.get(name)
             found[name] = (
-                await news.tell_all(spawner) if spawner else news.of_state(_kept(orm_spawner))
+                await news.tell_all(spawner) if spawner else news.of_state(kept(orm_spawner))
             )
         self.finish({"sessions": found})
 
@@ -233,16 +194,13 @@ class StartHandler(SpawnHandler):
         self.redirect(pending_url)
 
 
-def _kept(orm_spawner: Any) -> SessionState:
-    return SessionState.model_validate((orm_spawner.state or {}).get("session", {}))
-
-
 ROUTES = {
     r"/api/session": ReportHandler,
     r"/api/session/([^/]+)": AllNewsHandler,
     r"/api/session/([^/]+)/([^/]+)": NewsHandler,
     r"/api/session/([^/]+)/([^/]+)/(switch|more)": ChangeHandler,
     r"/api/offers/([^/]+)": OffersHandler,
+    **run_routes.ROUTES,
 }
 
 
@@ -252,5 +210,5 @@ def install() -> None:
         (path, StartHandler if handler is SpawnHandler else handler)
         for path, handler in pages.default_handlers
     ]
-    kept = [each for each in default_handlers if each[0] not in {BATCHSPAWNER_PATH, *ROUTES}]
-    default_handlers[:] = [*kept, *ROUTES.items()]
+    others = [each for each in default_handlers if each[0] not in {BATCHSPAWNER_PATH, *ROUTES}]
+    default_handlers[:] = [*others, *ROUTES.items()]

@@ -111,6 +111,7 @@ class QuotaModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     sessions: int | None = Field(default=None, ge=0)
+    batch: int | None = Field(default=None, ge=0)
     gpus: int | None = Field(default=None, ge=0)
     hours: float | None = Field(default=None, gt=0)
 

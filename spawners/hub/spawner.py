@@ -3,45 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-import json
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
-from batchspawner import BatchSpawnerBase
 from jupyterhub import orm
 from jupyterhub.utils import make_ssl_context, wait_for_http_server
 from sqlalchemy.orm import object_session
-from traitlets import Callable as CallableTrait
-from traitlets import Dict, Float, Integer, Unicode, Union, default
-from traitlets.utils.importstring import import_item
+from traitlets import Unicode, default
 
 from .. import limits
-from ..errors import ClusterSilent, LaunchError, NoAccount, Refused, SubmitRefused
-from ..jobs import JobSpec, SessionKey
+from ..errors import ClusterSilent, LaunchError, Refused, SubmitRefused
+from ..jobs import JobSpec
 from ..language import Sentence as _
 from ..launch import Address, Bid, Launch
 from ..limits import Quotas, Use
-from ..names import HUB_ID
-from ..offers import Account, Limits, Offer, Person, Terms
-from ..watcher import Watched
-from . import certificates, form, held, keeping, life, metrics, news, settings, wish
+from ..offers import Limits, Offer, Terms
+from . import certificates, form, held, keeping, life, metrics, news, runs, specs, wish
+from .configured import ConfiguredSpawner
 from .counting import pending_word
 from .failures import exception
 from .kept import in_class
-from .state import BidState, SessionState, UpState
+from .state import BidState, RunState, SessionState, UpState
 from .turns import token_scopes
 
-# In the environment of stock sessions; ours get the token as a file.
-SECRET = ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN")
 # The hub's own timeout around start(), which counts the queue too. Ours counts the boot only.
 NO_TIMEOUT = 10 * 365 * 24 * 3600
 
 
-class ClusterSpawner(BatchSpawnerBase):
+class ClusterSpawner(ConfiguredSpawner):
     """Runs a named server, which is a session of the course of that name, as a cluster's job.
 
     From batchspawner it has the job-id state, and ``req_partition`` and ``req_account`` for offers
@@ -49,140 +40,12 @@ class ClusterSpawner(BatchSpawnerBase):
 
     Attributes:
         session: what the hub's database knows of it.
+        runs: the person's batch runs in the course, the oldest first; see `runs`.
         recovered: whether a hub that started again has looked what became of the session.
         in_line: whether it waits for its turn to start, see `turns`.
         has_turn: whether it starts because it was its turn.
         hidden: whether the hub is to see no server for a moment, see `life.poll`.
     """
-
-    clusters = Dict(
-        help="""The clusters that run sessions, by name.
-
-        ``type`` is ``slurm``, ``local`` or what a package adds to the entry points
-        ``lesesal.clusters``; all else goes to that class::
-
-            c.ClusterSpawner.clusters = {
-                "olivia": {"type": "slurm", "conf": "/etc/slurm/slurm.conf"},
-                "laptop": {"type": "local", "root": "/var/lib/lesesal/local"},
-            }
-        """,
-    ).tag(config=True)
-
-    offers = Union(
-        [CallableTrait(), Dict(), Unicode()],
-        help="""The kinds of session that one can ask for, by name.
-
-        A GPU is asked for by the kind that gres.conf names and a count, a MIG slice likewise, a
-        share by ``shards``. ``more_hours`` is by how much a session may be lengthened while it
-        runs::
-
-            c.ClusterSpawner.offers = {
-                "cpu-small": {"title": "Two cores", "cluster": "olivia", "partition": "small",
-                              "cpus": 2, "memory_mb": 4096, "hours": 8, "more_hours": 4},
-                "gpu": {"title": "A whole H100", "cluster": "olivia", "partition": "gpu",
-                        "gpus": {"h100": 1}, "cpus": 8, "memory_mb": 65536, "hours": 4},
-                "gpu-slice": {"title": "A tenth of an H100", "cluster": "olivia",
-                              "gpus": {"1g.10gb": 1}, "hours": 2},
-                "gpu-share": {"title": "A shared H100", "cluster": "olivia", "shards": 2},
-            }
-
-        Also a callable ``(spawners.offers.Person) -> such a dict``, or its import path, where
-        offers depend on the person's course, role or groups::
-
-            c.ClusterSpawner.offers = "mysite.policy.offers"
-        """,
-    ).tag(config=True)
-
-    terms = Union(
-        [CallableTrait(), Unicode()],
-        allow_none=True,
-        default_value=None,
-        help="""Who may have which offers in which course.
-
-        A callable ``(user_name, server_name) -> spawners.offers.Terms | None``, sync or async, or
-        its import path; None as its answer refuses. Without it, everybody may have every offer
-        under any name::
-
-            c.ClusterSpawner.terms = "mysite.policy.terms"
-        """,
-    ).tag(config=True)
-
-    limits = Union(
-        [CallableTrait(), Dict(), Unicode()],
-        help="""The most that one person, and one course, may have at once.
-
-        ``sessions`` (waiting ones too), ``gpus`` (slices and shares count as one each) and
-        ``hours`` (of one session, with what it may be lengthened by)::
-
-            c.ClusterSpawner.limits = {
-                "person": {"sessions": 2, "gpus": 2, "hours": 8},
-                "course": {"sessions": 60, "gpus": 16},
-            }
-
-        Also a callable ``(spawners.offers.Person) -> such a dict``, or its import path.
-        """,
-    ).tag(config=True)
-
-    account = Union(
-        [CallableTrait(), Unicode()],
-        allow_none=True,
-        default_value=None,
-        help="""Who a person is on a cluster.
-
-        A callable ``(user_name, cluster_name) -> spawners.offers.Account | None``, sync or async,
-        or its import path; None says that the person has no account there yet. Without it, the
-        Unix account has the hub's name of the user::
-
-            c.ClusterSpawner.account = "mysite.policy.account"
-        """,
-    ).tag(config=True)
-
-    account_help = Unicode(
-        _("Ask the course's instructor how to get one."),
-        help="""What to do for who has no account on a cluster yet, as a sentence::
-
-            c.ClusterSpawner.account_help = "Apply for one on https://www.example.org/account."
-        """,
-    ).tag(config=True)
-
-    hub_id = Unicode(
-        help="""The name by which this hub knows its jobs among those of other hubs.
-
-        It must stay the same when the hub starts again, and differ from that of other hubs on the
-        same cluster::
-
-            c.ClusterSpawner.hub_id = "uio-courses"
-        """,
-    ).tag(config=True)
-
-    start_timeout = Integer(
-        120,
-        help="""Seconds that a session may take from its job's start to its first answer.
-
-        Time in the queue does not count::
-
-            c.ClusterSpawner.start_timeout = 300
-        """,
-    ).tag(config=True)
-
-    # All sessions of a cluster share one look, so asking often costs nothing.
-    poll_interval = Integer(
-        2,
-        help="""Seconds from one question whether a session still runs to the next::
-
-            c.ClusterSpawner.poll_interval = 10
-        """,
-    ).tag(config=True)
-
-    orphan_grace = Float(
-        60.0,
-        help="""Seconds that a job of this hub may run without a session before it is ended.
-
-        Such a job is left when the hub dies between the cluster's answer and its note of it::
-
-            c.ClusterSpawner.orphan_grace = 300
-        """,
-    ).tag(config=True)
 
     cluster_name = Unicode(help="The name of the cluster that has the job.")
 
@@ -191,17 +54,13 @@ class ClusterSpawner(BatchSpawnerBase):
         self._plan: wish.Plan | None = None
         self._launch: Launch | None = None
         self.session = SessionState()
+        self.runs: list[RunState] = []
         self.recovered = False
         self.hidden = False
         self.in_line = False
         self.has_turn = False
         held.hold(self)
         keeping.start(self)
-
-    @default("hub_id")
-    def _hub_id_default(self) -> str:
-        port = self.hub.port if self.hub else 0
-        return f"{socket.gethostname().split('.')[0]}-{port}"
 
     @default("ssl_alt_names")
     def _ssl_alt_names_default(self) -> list[str]:
@@ -230,11 +89,11 @@ class ClusterSpawner(BatchSpawnerBase):
     @property
     def server(self) -> Any:
         """The hub's record of where the session listens; out of sight while `life` says so."""
-        return None if self.hidden else BatchSpawnerBase.server.fget(self)
+        return None if self.hidden else ConfiguredSpawner.server.fget(self)
 
     @server.setter
     def server(self, server: Any) -> None:
-        BatchSpawnerBase.server.fset(self, server)
+        ConfiguredSpawner.server.fset(self, server)
 
     @property
     def launch(self) -> Launch | None:
@@ -267,21 +126,23 @@ class ClusterSpawner(BatchSpawnerBase):
 
     async def granted(self, plan: wish.Plan) -> wish.Plan:
         """The plan with the account it runs under. Raises `Refused` for a limit, or no account."""
-        account = await self._account(plan.offer.cluster)
+        account = await self.find_account(plan.offer.cluster)
         # Last: from here to who keeps the plan nothing is awaited, so two starts can't both pass.
         quotas, course = self.quotas(plan.terms), plan.terms.course
-        limits.check(plan.offer, self.user.name, course, self._others(course, quotas), quotas)
+        others = self._uses(course, quotas, besides=self)
+        limits.check(plan.offer, self.user.name, course, others, quotas)
         return replace(plan, account=account)
 
-    async def find_terms(self) -> Terms | None:
-        """The person's terms in this server's course; None when there are none."""
-        if self.terms is None:
-            if not self.name:
-                return None
-            offers = settings.read_offers(self._configured_offers(None), self.clusters)
-            return Terms(self.name, self.name, tuple(offers), "student")
-        found: Terms | None = await _ask(self.terms, self.user.name, self.name)
-        return found
+    async def plan_run(self, options: Mapping[str, Any], tasks: int) -> tuple[wish.Plan, int]:
+        """A batch run's plan, and how many of its tasks may run at a time. Raises `Refused`."""
+        terms = await self.find_terms()
+        plan = wish.resolve(options, terms, self.find_offers(terms), self.name)
+        account = await self.find_account(plan.offer.cluster)
+        quotas, course = self.quotas(plan.terms), plan.terms.course
+        there = self._uses(course, quotas)
+        wished = min(tasks, self.batch_tasks_at_once)
+        at_once = limits.at_once(plan.offer, self.user.name, course, there, quotas, wished)
+        return replace(plan, account=account), at_once
 
     @property
     def terms_now(self) -> Terms | None:
@@ -289,39 +150,23 @@ class ClusterSpawner(BatchSpawnerBase):
         restart of the hub."""
         return self._plan.terms if self._plan else None
 
-    def find_offers(self, terms: Terms | None) -> dict[str, Offer]:
-        """All offers of the site to this person, each for as long as the limits allow."""
-        found = settings.read_offers(self._configured_offers(terms), self.clusters)
-        quotas = self.quotas(terms)
-        return {
-            name: replace(offer, limits=replace(offer.limits, hours=limits.longest(offer, quotas)))
-            for name, offer in found.items()
-        }
+    def _uses(
+        self, course: str, quotas: Quotas, besides: ClusterSpawner | None = None
+    ) -> Iterable[Use]:
+        """What there is that these limits count, sessions just being granted included.
 
-    def _configured_offers(self, terms: Terms | None) -> Mapping[str, Any]:
-        return self._by_person(self.offers, terms)
-
-    def quotas(self, terms: Terms | None) -> Quotas:
-        """The limits that hold for this person in this course."""
-        return settings.read_limits(self._by_person(self.limits, terms))
-
-    def _by_person(self, configured: Any, terms: Terms | None) -> Mapping[str, Any]:
-        ask = import_item(configured) if isinstance(configured, str) and configured else configured
-        if not callable(ask):
-            return ask or {}
-        groups = frozenset(group.name for group in self.user.groups)
-        role = terms.role if terms else "student"
-        found: Mapping[str, Any] = ask(Person(self.user.name, self.name, role, groups))
-        return found
-
-    def _others(self, course: str, quotas: Quotas) -> Iterable[Use]:
-        """What other sessions have that these limits count, those just being granted included."""
+        Args:
+            besides: whose session is not counted.
+        """
         counted: set[ClusterSpawner] = set()
         if quotas.person.counts:
             counted.update(held.of_person(self.user.id))
         if quotas.course.counts:
             counted.update(held.of_course(course))
-        for other in counted - {self}:
+        for other in counted:
+            yield from runs.uses(other)
+            if other is besides:
+                continue
             plan = other._plan
             if other.session.bids:  # which may have more than was planned: another offer is tried
                 yield Use(other.user.name, other.name, other.session.gpus)
@@ -339,68 +184,7 @@ class ClusterSpawner(BatchSpawnerBase):
     async def expected_start(self, plan: wish.Plan) -> float | None:
         """When the cluster would start it, in seconds since 1970. Raises `LaunchError`."""
         estimates = held.clusters.estimates(self.watched(plan.offer.cluster))
-        return await estimates.of(self.spec(plan))
-
-    async def _account(self, cluster: str) -> Account:
-        if self.account is None:
-            return Account(self.user.name)
-        found: Account | None = await _ask(self.account, self.user.name, cluster)
-        if found is None:
-            raise NoAccount(
-                _(
-                    "You have no account on {cluster} yet. {help}",
-                    cluster=cluster,
-                    help=_(self.account_help),
-                )
-            )
-        return found
-
-    def spec(self, plan: wish.Plan, attempt: int = 1) -> JobSpec:
-        """The job of a plan that was granted."""
-        offer = plan.offer
-        environment = {
-            name: value for name, value in self.get_env().items() if name not in SECRET
-        } | {
-            "LESESAL_COURSE": plan.terms.course,
-            "LESESAL_ROLE": plan.terms.role,
-            "LESESAL_OFFER": offer.title,
-            "LESESAL_ATTEMPT": str(attempt),
-            "LESESAL_DATASET_SOURCES": json.dumps([asdict(each) for each in plan.terms.datasets]),
-            "LESESAL_GPU_KINDS": ",".join(
-                kind for kind, count in offer.limits.gpus.items() for _ in range(count)
-            ),
-            "LESESAL_BIND": "127.0.0.1" if self._is_local(offer) else "0.0.0.0",  # noqa: S104
-        }
-        return JobSpec(
-            key=self.key(),
-            username=plan.account.unix,
-            offer=replace(
-                offer,
-                partition=offer.partition or self.req_partition,
-                account=offer.account or plan.account.slurm or self.req_account,
-            ),
-            hours=plan.hours,
-            argv=(*(plan.terms.interpreter or self.cmd[:1]), *self.cmd[1:], *self.get_args()),
-            environment=environment,
-            token=self.api_token or "",
-            attempt=attempt,
-        )
-
-    def _is_local(self, offer: Offer) -> bool:
-        return self.clusters[offer.cluster].get("type") == "local"
-
-    def key(self) -> SessionKey:
-        """Whose session this is, as its jobs say it."""
-        if not HUB_ID.fullmatch(self.hub_id):
-            raise ValueError(
-                f"c.ClusterSpawner.hub_id is {self.hub_id!r}; it may have letters, digits, dots, "
-                "dashes and underscores, at most 64."
-            )
-        return SessionKey(self.hub_id, self.user.name, self.name)
-
-    def watched(self, cluster: str) -> Watched:
-        """A configured cluster, shared with all other spawners."""
-        return held.clusters.get(cluster, self.clusters, self.hub_id)
+        return await estimates.of(specs.of_session(self, plan))
 
     # The session's way to its address
 
@@ -416,7 +200,7 @@ class ClusterSpawner(BatchSpawnerBase):
         try:
             plan = self._plan or await self.plan(self.user_options)
             kept = await in_class(plan, self.watched(plan.offer.cluster))
-            bid = Bid(self.watched(plan.offer.cluster), self.spec(kept.plan))
+            bid = Bid(self.watched(plan.offer.cluster), specs.of_session(self, kept.plan))
             launch = Launch([bid], boot_timeout, self.answers, notes=kept.notes)
             self.launch = launch
             await self._end_leftovers(bid)
@@ -429,7 +213,7 @@ class ClusterSpawner(BatchSpawnerBase):
                 launch.notes = [
                     _("{why} You have an ordinary session instead.", why=refused.sentence)
                 ]
-                bid.spec = self.spec(plan)
+                bid.spec = specs.of_session(self, plan)
                 await self.submit(bid)
             return await self.arrive(launch)
         except LaunchError as error:
@@ -563,25 +347,31 @@ class ClusterSpawner(BatchSpawnerBase):
             session.commit()
 
     def get_state(self) -> dict[str, Any]:
-        """All of `session`; with batchspawner's ``job_id``, for those who look for that."""
+        """`session`, `runs`, and batchspawner's ``job_id`` for those who look for that."""
         bids = self.session.bids
         self.job_id = bids[0].job if bids else ""
         self.cluster_name = bids[0].cluster if bids else ""
         state: dict[str, Any] = super().get_state()
-        return state | {"session": self.session.model_dump()}
+        batch = {"batch": [run.model_dump() for run in self.runs]} if self.runs else {}
+        return state | {"session": self.session.model_dump()} | batch
 
     def load_state(self, state: dict[str, Any]) -> None:
         """See `get_state`."""
         super().load_state(state)
         self.session = SessionState.model_validate(state.get("session", {}))
+        self.runs = [RunState.model_validate(run) for run in state.get("batch", [])]
 
     def clear_state(self) -> None:
-        """Forget all but how the session ended."""
+        """Forget all of the session but how it ended; batch runs stay."""
         super().clear_state()
         self._drop_token()
         self.session = SessionState(last=self.session.last)
         self.cluster_name = ""
         self._plan = None
+
+    async def delete_forever(self) -> None:
+        """End the batch runs of a person, or of a server, that the hub is about to forget."""
+        await runs.cancel_all(self)
 
     def _drop_token(self) -> None:
         """The hub deletes a session's token itself, unless it was started again meanwhile."""
@@ -601,12 +391,6 @@ class ClusterSpawner(BatchSpawnerBase):
                 shown = told["news"]
                 yield {"progress": told["percent"], "message": shown}
             await asyncio.sleep(1.0)
-
-
-async def _ask(configured: Any, *args: str) -> Any:
-    ask = import_item(configured) if isinstance(configured, str) else configured
-    answer = ask(*args)
-    return await answer if inspect.isawaitable(answer) else answer
 
 
 async def _apply_user_options(spawner: ClusterSpawner, options: Mapping[str, Any]) -> None:

@@ -1,4 +1,5 @@
-"""What the hub's database keeps of a session, so that a hub that starts again finds all of it."""
+"""What the hub's database keeps of a session and of batch runs, so that a hub that starts again
+finds all of it."""
 
 from __future__ import annotations
 
@@ -111,3 +112,69 @@ class SessionState(BaseModel):
         if self.failing:
             return SessionState(last=self.last)
         return SessionState(last=LastState(at=at, sentence=sentence, detail=detail))
+
+
+class TaskState(BaseModel):
+    """How a task of a batch run ended.
+
+    Attributes:
+        node: the host it ran on; empty when it ran on none, or nobody knows.
+        ends: when, in seconds since 1970; None when unknown.
+        word: the cluster's own word for it; empty when unknown.
+        sentence: why, for its person; empty when it came to its own end.
+    """
+
+    node: str = ""
+    ends: float | None = None
+    word: str = ""
+    sentence: Said = ""
+
+
+class RunState(BaseModel):
+    """One batch run.
+
+    Attributes:
+        id: what the session calls it.
+        attempt: how often it was submitted under this id.
+        cluster: the configured cluster's name.
+        offer: the offer's name.
+        title: the offer's title, which stays when the offer goes.
+        hours: for how long each task may run.
+        username: the Unix account.
+        count: how many tasks it has.
+        at_once: how many of them may run at a time.
+        gpus: how many GPUs a task counts for.
+        job: the cluster's id; empty until the cluster has said it.
+        since: when it was submitted, in seconds since 1970.
+        tasks: those that have ended, by number from 1.
+        ended: when the last of them ended, in seconds since 1970; None while one waits or runs.
+        cancelled: whether somebody wants it ended.
+        submitting: whether the cluster is being asked to take it; of this hub's life only, as what
+            follows.
+        looked: when the look began that was noted last, by the monotonic clock.
+        missing: how many looks in a row have not seen all of its tasks.
+    """
+
+    id: str
+    attempt: int
+    cluster: str
+    offer: str
+    title: str
+    hours: float
+    username: str
+    count: int
+    at_once: int
+    gpus: int = 0
+    job: str = ""
+    since: float
+    tasks: dict[int, TaskState] = Field(default_factory=dict)
+    ended: float | None = None
+    cancelled: bool = False
+    submitting: bool = Field(default=False, exclude=True)
+    looked: float = Field(default=0.0, exclude=True)
+    missing: int = Field(default=0, exclude=True)
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of its tasks."""
+        return range(1, self.count + 1)

@@ -34,6 +34,7 @@ KEEP = ("PATH", "LANG", "LC_ALL", "TZ")
 GRACE = 5.0
 # Seconds before its end at which a session is told by SIGUSR1, as Slurm does.
 NOTICE = 60.0
+BATCH_NOTICE = 120.0
 
 
 class LocalCluster(Cluster):
@@ -53,16 +54,19 @@ class LocalCluster(Cluster):
     async def submit(self, spec: JobSpec) -> JobId:
         """See `Cluster.submit`."""
         home = self._home(spec.key)
-        log = files.log_file(self._state(spec.key), self._hub, spec.key.server, spec.attempt)
+        log = files.log_file(self._state(spec.key), self._hub, spec.key.folder, spec.attempt)
+        settings = dict(spec.environment)
+        if spec.key.run:
+            settings["LESESAL_BATCH_TASKS"] = str(spec.tasks)
         try:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._jobs.mkdir(mode=0o700, parents=True, exist_ok=True)
             directory = files.prepare(
                 self._state(spec.key),
                 self._hub,
-                spec.key.server,
+                spec.key.folder,
                 spec.attempt,
-                {**spec.files, **files.of(spec.token, spec.environment)},
+                {**spec.files, **files.of(spec.token, settings)},
                 spec.inherit,
             )
             environment = {name: os.environ[name] for name in KEEP if name in os.environ}
@@ -78,7 +82,7 @@ class LocalCluster(Cluster):
                     start_new_session=True,
                 )
         except OSError as error:
-            files.remove(self._state(spec.key), self._hub, spec.key.server, spec.attempt)
+            files.remove(self._state(spec.key), self._hub, spec.key.folder, spec.attempt)
             raise SubmitRefused(
                 _("This machine could not start the session: {why}.", why=error.strerror),
                 str(error),
@@ -102,7 +106,7 @@ class LocalCluster(Cluster):
                 job = self._job(record.stem, fields)
             elif (
                 job.state is JobState.RUNNING
-                and time.time() > fields["ends"] - NOTICE
+                and time.time() > fields["ends"] - (BATCH_NOTICE if job.key.run else NOTICE)
                 # Once for each end: it may be moved.
                 and fields.get("told") != fields["ends"]
                 and _tell(job.id)
@@ -128,13 +132,15 @@ class LocalCluster(Cluster):
         if ours := self._ours.get(job):
             await ours.wait()
 
-    async def log_tail(self, key: SessionKey, attempt: int, username: str, lines: int = 20) -> str:
+    async def log_tail(
+        self, key: SessionKey, attempt: int, username: str, lines: int = 20, task: int = 0
+    ) -> str:
         """See `Cluster.log_tail`."""
-        return files.log_tail(self._state(key), self._hub, key.server, attempt, lines)
+        return files.log_tail(self._state(key), self._hub, key.folder, attempt, lines)
 
     async def forget(self, key: SessionKey, username: str) -> None:
         """See `Cluster.forget`."""
-        files.remove(self._state(key), self._hub, key.server)
+        files.remove(self._state(key), self._hub, key.folder)
         for id_, job in (await self.snapshot()).items():
             if job.key == key and job.state is JobState.ENDED:
                 (self._jobs / f"{id_}.json").unlink(missing_ok=True)
@@ -167,7 +173,10 @@ class LocalCluster(Cluster):
 
     def _record(self, process: asyncio.subprocess.Process, spec: JobSpec) -> JobId:
         # A pid alone can be another process tomorrow; with its start time it can't.
-        created = psutil.Process(process.pid).create_time()
+        try:
+            created = psutil.Process(process.pid).create_time()
+        except psutil.NoSuchProcess:  # ended and waited for already
+            created = time.time()
         job = f"{process.pid}-{round(created * 100)}"
         self._ours[job] = process
         _write(
@@ -182,10 +191,12 @@ class LocalCluster(Cluster):
         return job
 
     def _job(self, id_: JobId, fields: Mapping[str, Any]) -> Job:
-        running = _process(id_) is not None
         ours = self._ours.get(id_)
-        code = None if running or ours is None else ours.returncode
-        word = "RUNNING" if running else "COMPLETED" if code == 0 else "FAILED"
+        # One of this hub's has ended when its exit code is there.
+        running = _process(id_) is not None if ours is None else ours.returncode is None
+        code = None if ours is None else ours.returncode
+        # How one ended that an earlier hub has started, nobody knows.
+        word = "RUNNING" if running else {0: "COMPLETED", None: ""}.get(code, "FAILED")
         if not running and fields["reason"]:
             word = "TIMEOUT"
         return Job(
@@ -197,7 +208,8 @@ class LocalCluster(Cluster):
             why=_("its time was over") if word == "TIMEOUT" else "",
             node="127.0.0.1",
             exit_code=code,
-            ends=fields["ends"],
+            # When it ended is known to who has looked until then.
+            ends=fields["ends"] if running else min(fields["ends"], time.time()),
             attempt=fields["attempt"],
             submitted=_created(id_),
             starts=_created(id_),

@@ -11,7 +11,8 @@ from ..offers import Limits
 # squeue's -O prints fixed columns unless a field names its own end; "|" ends ours (squeue(1)).
 # Comment is last: it is the only field that somebody else's job fills with free text.
 FIELDS = (
-    "JobID",
+    # A task of an array is ``7_3``, all else the job's id.
+    "JobArrayID",
     "State",
     "Reason",
     "NodeList",
@@ -27,6 +28,8 @@ SEPARATOR = "|"
 # Seconds before its limit at which a job is told by SIGUSR1, so that its session saves what is
 # open and stops what runs; that takes some 15. Slurm may tell it up to 60 s earlier (sbatch(1)).
 NOTICE = 60
+# The same for a batch run, which may have a large model to write down.
+BATCH_NOTICE = 120
 # A node has a row for each of its partitions. StateComplete would say more than StateLong, but
 # Slurm 20.11 has no such field.
 NODE_FIELDS = (
@@ -41,7 +44,7 @@ NODE_FIELDS = (
     "GresUsed",
 )
 QUEUE_FIELDS = (
-    "JobID",
+    "JobArrayID",
     "State",
     "Reason",
     "Partition",
@@ -66,6 +69,7 @@ def squeue_argv(hub: str) -> list[str]:
         "squeue",
         "--noheader",
         "--all",
+        "--array",
         "--states=all",
         f"--name={job_name(hub)}",
     ]
@@ -115,7 +119,7 @@ def _format(fields: Sequence[str]) -> str:
 
 
 def sbatch_options(spec: JobSpec) -> list[str]:
-    """The long options that sbatch gets for a session."""
+    """The long options that sbatch gets for a session or a batch run."""
     offer, limits = spec.offer, spec.offer.limits
     options = [
         f"--job-name={job_name(spec.key.hub)}",
@@ -126,11 +130,13 @@ def sbatch_options(spec: JobSpec) -> list[str]:
         f"--mem={limits.memory_mb}M",
         f"--time={math.ceil(spec.hours * 60)}",
         # "B": the script's process alone, which is the session; not its kernels.
-        f"--signal=B:USR1@{NOTICE}",
+        f"--signal=B:USR1@{BATCH_NOTICE if spec.key.run else NOTICE}",
         # A machine that fails costs a session its kernels, not its address.
         "--requeue",
         "--open-mode=truncate",
     ]
+    if spec.tasks > 1:
+        options.append(f"--array=1-{spec.tasks}%{spec.at_once}")
     if spec.after:
         options.append(f"--dependency=afterany:{spec.after}")
     if gres := gres_of(limits):

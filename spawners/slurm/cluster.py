@@ -148,9 +148,13 @@ class SlurmCluster(Cluster):
         if "error" in reply:
             raise ClusterSilent(_("The cluster did not end the session."), reply["detail"])
 
-    async def log_tail(self, key: SessionKey, attempt: int, username: str, lines: int = 20) -> str:
+    async def log_tail(
+        self, key: SessionKey, attempt: int, username: str, lines: int = 20, task: int = 0
+    ) -> str:
         """See `Cluster.log_tail`."""
-        reply = await self._as_user(username, key, action="log", attempt=attempt, lines=lines)
+        reply = await self._as_user(
+            username, key, action="log", attempt=attempt, lines=lines, task=task
+        )
         return str(reply.get("text", ""))
 
     async def forget(self, key: SessionKey, username: str) -> None:
@@ -184,7 +188,7 @@ class SlurmCluster(Cluster):
             )
         command = [part.format(user=username) for part in self._launcher]
         return await launch(
-            command, {"hub": key.hub, "server": key.server, "slurm": self._slurm, **request}
+            command, {"hub": key.hub, "server": key.folder, "slurm": self._slurm, **request}
         )
 
 
@@ -195,6 +199,6 @@ def _refused(reply: Mapping[str, Any]) -> SubmitRefused:
 
 
 def job_script(spec: JobSpec, prologue: str = "") -> str:
-    """The whole batch script of a session: the operator's lines, then the session."""
+    """The whole script of a job: the operator's lines, then the session or the batch run."""
     template = _templates.get_template("job.sh.j2")
     return template.render(prologue=prologue.strip(), command=shlex.join(spec.argv))

@@ -21,6 +21,8 @@ ENDED = frozenset(
     "REVOKED TIMEOUT".split()
 )
 
+_ID = re.compile(r"[0-9]+(_[0-9]+)?")
+
 
 def parse_squeue(text: str, hub: str, mark: str | None = None) -> dict[JobId, Job]:
     """The hub's jobs in an answer to `argv.squeue_argv`, with SLURM_TIME_FORMAT=%s.
@@ -47,15 +49,19 @@ def parse_squeue(text: str, hub: str, mark: str | None = None) -> dict[JobId, Jo
             if word in ENDED
             else JobState.RUNNING
         )
-        jobs[found["JobID"]] = Job(
-            id=found["JobID"],
+        id_ = found["JobArrayID"]
+        if not _ID.fullmatch(id_):
+            continue
+        code = _exit_code(found["exit_code"])
+        jobs[id_] = Job(
+            id=id_,
             key=key,
             state=state,
             word=word,
             reason="" if reason == "None" else reason,
-            why=_why(state, word, reason),
+            why=_why(state, word, reason, code),
             node="" if state is JobState.WAITING else found["NodeList"],
-            exit_code=_exit_code(found["exit_code"]) if state is JobState.ENDED else None,
+            exit_code=code if state is JobState.ENDED else None,
             ends=epoch(found["EndTime"]),
             attempt=attempt,
             username=found["UserName"],
@@ -66,9 +72,12 @@ def parse_squeue(text: str, hub: str, mark: str | None = None) -> dict[JobId, Jo
     return jobs
 
 
-def _why(state: JobState, word: str, reason: str) -> str:
+def _why(state: JobState, word: str, reason: str, code: int | None) -> str:
     if state is JobState.WAITING:
         return words.waiting(reason)
+    # Slurm 22.05 says the same of a program that a signal has ended.
+    if reason == "JobLaunchFailure" and code is not None and code > 128:
+        reason = ""
     return words.ended(word, reason) if state is JobState.ENDED else ""
 
 

@@ -49,7 +49,8 @@ def parse_overview(nodes: str, reservations: str, queue: str, at: float) -> Over
             for name, same in by_name.items()
         ),
         queue=tuple(
-            Waiting(job["JobID"], job["Partition"], epoch(job["StartTime"]))
+            # A waiting array is one, as "7_[2-9]".
+            Waiting(job["JobArrayID"].partition("_")[0], job["Partition"], epoch(job["StartTime"]))
             for job in jobs
             if job["State"] == "PENDING" and job["Reason"].split(",")[0] not in NOT_FOR_ROOM
         ),

@@ -198,7 +198,7 @@ WAITING = {
     "NvidiaImexChannels": _("waiting for a machine to become free"),
     "MpiPortsBusy": _("waiting for a machine to become free"),
     "Power": _("the cluster is saving power; it begins when more machines are switched on"),
-    "JobArrayTaskLimit": _("others are before you in the queue"),
+    "JobArrayTaskLimit": _("as many of its tasks run as may at a time"),
     "FedJobLock": _("just submitted"),
     "Prolog": _("its machine is being prepared"),
     "BurstBuffer": _STORAGE,

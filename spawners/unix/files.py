@@ -2,7 +2,8 @@
 
 ``<state>/sessions/<hub>/<server>/<attempt>/`` (0700) holds ``token`` and ``session.json`` (both
 0600); the server's folder goes when the session goes. ``<state>/logs/<hub>/<server>.<attempt>.log``
-stays until the next session.
+stays until the next session. Of a batch run, the server is called ``<server>.<run>``, and the logs
+of an array's tasks are ``<server>.<run>.<attempt>.<task>.log``.
 Only the standard library: the launcher, which runs in users' names, is this and little more.
 """
 
@@ -21,7 +22,7 @@ SETTINGS = "session.json"
 TAIL_BYTES = 64 * 1024
 LARGEST_FILE = 1 << 20
 
-_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}")
 
 
 def of(token: str, environment: Mapping[str, str]) -> dict[str, str]:
@@ -45,9 +46,13 @@ def attempt_directory(state: Path, hub: str, server: str, attempt: int) -> Path:
     return session_directory(state, hub, server) / str(int(attempt))
 
 
-def log_file(state: Path, hub: str, server: str, attempt: int) -> Path:
-    """The log of this attempt of the latest session of this server. Raises ValueError as above."""
-    return state / "logs" / _part(hub) / f"{_part(server)}.{int(attempt)}.log"
+def log_file(state: Path, hub: str, server: str, attempt: int, task: int | str = 0) -> Path:
+    """The log of this attempt of the latest session of this server. Raises ValueError as above.
+
+    Of an array, `task` is the task's number, or what stands for it in the name.
+    """
+    number = f".{task}" if task else ""
+    return state / "logs" / _part(hub) / f"{_part(server)}.{int(attempt)}{number}.log"
 
 
 def prepare(
@@ -101,13 +106,13 @@ def remove(state: Path, hub: str, server: str, attempt: int | None = None) -> No
             directory.parent.rmdir()
 
 
-def log_tail(state: Path, hub: str, server: str, attempt: int, lines: int) -> str:
+def log_tail(state: Path, hub: str, server: str, attempt: int, lines: int, task: int = 0) -> str:
     """The last lines of the latest log, at most 500 characters each; empty without a log.
 
     Only of a log that is a file, and only of its last 64 KiB: what a session's program made in its
     place must neither hold up who asks nor fill its memory.
     """
-    log = log_file(state, hub, server, attempt)
+    log = log_file(state, hub, server, attempt, int(task))
     try:
         with open(log, "rb", opener=_open_as_it_is) as file:
             about = os.fstat(file.fileno())

@@ -11,7 +11,7 @@ Request: ``{"action": …, "hub": …, "server": …}`` with the fields of the a
   options], ``script``, ``slurm`` -> ``{"job": id}``
 - ``estimate``: ``options``, ``slurm`` -> ``{"text": what sbatch --test-only says}``
 - ``cancel``: ``job``, ``slurm`` -> ``{}``
-- ``log``: ``attempt``, ``lines`` -> ``{"text": …}``
+- ``log``: ``attempt``, ``task`` (0 unless of an array), ``lines`` -> ``{"text": …}``
 - ``forget`` -> ``{}``
 
 ``slurm`` is ``{"bin": folder of Slurm's programs, "conf": slurm.conf or ""}``. What fails answers
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 # What sbatch may be asked for. Anything else in a request is a mistake, or worse.
 SBATCH_OPTIONS = frozenset(
-    "account comment constraint cpus-per-task dependency gres job-name mem nodes ntasks open-mode "
-    "partition qos requeue reservation signal time".split()
+    "account array comment constraint cpus-per-task dependency gres job-name mem nodes ntasks "
+    "open-mode partition qos requeue reservation signal time".split()
 )
 # These have no value; all others must have one, so that none takes the next option for it.
 SBATCH_FLAGS = frozenset({"requeue"})
@@ -98,7 +98,9 @@ def submit(request: Mapping[str, Any], account: pwd.struct_passwd) -> dict[str, 
         "LANG": "C.UTF-8",
         "LESESAL_SESSION_DIR": str(directory),
     }
-    log = files.log_file(state, hub, server, attempt)
+    # Each task of an array writes its own; "%a" is its number (sbatch(1)).
+    array = any(option.startswith("--array=") for option in options)
+    log = files.log_file(state, hub, server, attempt, "%a" if array else 0)
     try:
         files.prepare(
             state, hub, server, attempt, {name: _field(texts, name, str) for name in texts}, inherit
@@ -141,7 +143,8 @@ def log(request: Mapping[str, Any], account: pwd.struct_passwd) -> dict[str, str
     """The tail of the session's log."""
     hub, server = _field(request, "hub", str), _field(request, "server", str)
     attempt, lines = _field(request, "attempt", int), _field(request, "lines", int)
-    return {"text": files.log_tail(_state(account), hub, server, attempt, lines)}
+    task = _field({"task": 0, **request}, "task", int)
+    return {"text": files.log_tail(_state(account), hub, server, attempt, lines, task)}
 
 
 def forget(request: Mapping[str, Any], account: pwd.struct_passwd) -> dict[str, str]:

@@ -10,13 +10,15 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from places import HUB, Place, local_place, slurm_place
 
 from spawners.errors import Refused, SubmitRefused
-from spawners.jobs import Job, JobId, JobState
+from spawners.jobs import Job, JobId, JobSpec, JobState
+from spawners.slurm import SlurmCluster
 
 TOKEN = "0123456789abcdef" * 2
 # Prints what the session finds, then waits to be ended.
@@ -55,9 +57,9 @@ async def until(place: Place, job: JobId, wanted: Callable[[Job | None], bool]) 
             await asyncio.sleep(0.1)
 
 
-async def log(place: Place, lines: int = 20) -> str:
-    spec = place.spec
-    return await place.cluster.log_tail(spec.key, spec.attempt, spec.username, lines)
+async def log(place: Place, lines: int = 20, spec: JobSpec | None = None, task: int = 0) -> str:
+    spec = spec or place.spec
+    return await place.cluster.log_tail(spec.key, spec.attempt, spec.username, lines, task)
 
 
 async def printed(place: Place, lines: int = 20) -> str:
@@ -166,6 +168,24 @@ async def test_a_program_that_is_not_there_leaves_nothing_behind(place: Place) -
         await place.cluster.forget(place.spec.key, place.spec.username)
 
 
+async def test_a_process_that_ends_before_it_is_noted_is_a_job_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = asyncio.create_subprocess_exec
+
+    async def start_and_wait(*args: Any, **kwargs: Any) -> asyncio.subprocess.Process:
+        process = await start(*args, **kwargs)
+        await process.wait()
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start_and_wait)
+    place = local_place(tmp_path)
+    job = await place.cluster.submit(place.running("raise SystemExit(3)"))
+    seen = (await place.cluster.snapshot())[job]
+    assert (seen.state, seen.word, seen.exit_code) == (JobState.ENDED, "FAILED", 3)
+    assert seen.key == place.spec.key
+
+
 async def test_two_attempts_of_a_session_have_their_own_files_and_logs(place: Place) -> None:
     first = place.running("print('first', flush=True); import time; time.sleep(120)")
     second = replace(place.running("print('second')"), attempt=2)
@@ -177,6 +197,73 @@ async def test_two_attempts_of_a_session_have_their_own_files_and_logs(place: Pl
     assert await place.cluster.log_tail(second.key, 2, second.username) == "second\n"
     assert await log(place) == "first\n"
     await end(place, jobs[0])
+
+
+# Notes which task it is, then waits to be ended; one that is called "quick" does not.
+OF_A_RUN = """
+import json, os, pathlib, time
+folder = pathlib.Path(os.environ["LESESAL_SESSION_DIR"])
+settings = json.loads((folder / "session.json").read_text())
+print(os.environ.get("SLURM_ARRAY_TASK_ID"), settings.get("LESESAL_BATCH_TASKS"),
+      sorted(path.name for path in folder.iterdir()), flush=True)
+time.sleep(0 if "quick" in folder.parent.name else 120)
+"""
+
+
+def run_of(place: Place, name: str, tasks: int) -> JobSpec:
+    """A batch run beside the place's session."""
+    spec = place.running(OF_A_RUN)
+    return replace(
+        spec, key=replace(spec.key, run=name), token="", tasks=tasks, at_once=min(2, tasks)
+    )
+
+
+async def jobs_of(place: Place, id_: JobId, wanted: Callable[[list[Job]], bool]) -> list[Job]:
+    """All jobs of a run as soon as they are as wanted; fails after 60 s."""
+    async with asyncio.timeout(60):
+        while True:
+            jobs = [job for job in (await place.cluster.snapshot()).values() if job.whole == id_]
+            if wanted(jobs):
+                return sorted(jobs, key=lambda job: job.task)
+            await asyncio.sleep(0.1)
+
+
+def states(jobs: list[Job]) -> list[str]:
+    return sorted(job.state.value for job in jobs)
+
+
+async def test_a_batch_run_has_a_job_for_all_tasks_or_one_for_each(place: Place) -> None:
+    spec = run_of(place, "sweep", 4)
+    arrays = isinstance(place.cluster, SlurmCluster)
+    session = await place.cluster.submit(place.running("import time; time.sleep(120)"))
+    run = await place.cluster.submit(spec)
+    assert run.isdecimal() or not arrays
+    expected = ["running"] * 2 + ["waiting"] * 2 if arrays else ["running"]
+    jobs = await jobs_of(place, run, lambda jobs: states(jobs) == expected)
+    assert {(job.key, job.attempt) for job in jobs} == {(spec.key, 1)}
+    assert [job.task for job in jobs] == ([1, 2, 3, 4] if arrays else [0])
+    for job in jobs:
+        if job.state is JobState.RUNNING:
+            async with asyncio.timeout(30):
+                while not (text := await log(place, spec=spec, task=job.task)):
+                    await asyncio.sleep(0.1)
+            tasks = "None" if arrays else "4"
+            assert text == f"{job.task or None} {tasks} ['session.json']\n"
+    # The session beside it is another's job, and its end costs the run nothing.
+    await end(place, session)
+    assert all(job.alive for job in await jobs_of(place, run, lambda _: True))
+    for _ in range(2):
+        await place.cluster.cancel(run, spec.username)
+    await jobs_of(place, run, lambda jobs: set(states(jobs)) <= {"ended"})
+    await place.cluster.forget(spec.key, spec.username)
+
+
+async def test_tasks_of_a_batch_run_end_by_themselves(place: Place) -> None:
+    spec = run_of(place, "quick", 3)
+    run = await place.cluster.submit(spec)
+    jobs = await jobs_of(place, run, lambda jobs: set(states(jobs)) == {"ended"})
+    assert {(job.word, job.exit_code) for job in jobs} == {("COMPLETED", 0)}
+    await place.cluster.forget(spec.key, spec.username)
 
 
 async def test_a_session_that_is_given_more_time_ends_later(place: Place) -> None:

@@ -40,7 +40,9 @@ class Scripted(Cluster):
     async def cancel(self, job: JobId, username: str) -> None:
         self.cancelled.append(job)
 
-    async def log_tail(self, key: SessionKey, attempt: int, username: str, lines: int = 20) -> str:
+    async def log_tail(
+        self, key: SessionKey, attempt: int, username: str, lines: int = 20, task: int = 0
+    ) -> str:
         return "its last words\n"
 
     async def forget(self, key: SessionKey, username: str) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from spawners.errors import LimitReached
-from spawners.limits import Quota, Quotas, Use, check, gpus_of, longest, more_hours
+from spawners.limits import Quota, Quotas, Use, at_once, check, gpus_of, longest, more_hours
 from spawners.offers import Limits, Offer
 
 CPU = Offer("cpu", "A core", "here", Limits(1, 64, hours=8, more_hours=2))
@@ -62,6 +62,47 @@ def test_what_is_too_much_is_refused_in_a_sentence(
 )
 def test_what_is_within_the_limits_passes(offer: Offer, quotas: Quotas) -> None:
     check(offer, "kim", "ai", USES, quotas)
+
+
+BATCH = [*USES, Use("kim", "ai", 1, batch=True)]
+
+
+def test_batch_runs_count_as_sessions_unless_they_have_a_limit_of_their_own() -> None:
+    both, apart = Quota(sessions=3), Quota(sessions=3, batch=1)
+    with pytest.raises(LimitReached):
+        check(CPU, "kim", "ai", BATCH, Quotas(person=both))
+    with pytest.raises(LimitReached):
+        at_once(CPU, "kim", "ai", BATCH, Quotas(person=both), 4)
+    check(CPU, "kim", "ai", BATCH, Quotas(person=apart))
+    with pytest.raises(LimitReached):
+        at_once(CPU, "kim", "ai", BATCH, Quotas(person=apart), 4)
+    assert at_once(CPU, "kim", "ai", USES, Quotas(person=apart), 4) == 4
+    with pytest.raises(LimitReached):
+        at_once(CPU, "lee", "ai", BATCH, Quotas(course=apart), 4)
+    with pytest.raises(LimitReached):
+        at_once(CPU, "kim", "ai", [], Quotas(person=Quota(batch=0)), 4)
+
+
+@pytest.mark.parametrize(
+    ("offer", "quotas", "tasks"),
+    [
+        (GPU, Quotas(), 8),
+        (CPU, Quotas(person=Quota(gpus=0)), 8),
+        (GPU, Quotas(person=Quota(gpus=8)), 2),
+        (GPU, Quotas(person=Quota(gpus=100), course=Quota(gpus=7)), 1),
+    ],
+)
+def test_as_many_tasks_run_at_a_time_as_there_may_be_gpus(
+    offer: Offer, quotas: Quotas, tasks: int
+) -> None:
+    assert at_once(offer, "kim", "ai", BATCH, quotas, 8) == tasks
+
+
+@pytest.mark.parametrize("quotas", [Quotas(Quota(gpus=4)), Quotas(course=Quota(gpus=6))])
+def test_a_run_for_which_no_gpu_is_left_is_refused(quotas: Quotas) -> None:
+    with pytest.raises(LimitReached) as refused:
+        at_once(GPU, "kim", "ai", BATCH, quotas, 8)
+    assert "GPUs that may be in use at once" in refused.value.sentence
 
 
 def test_the_shortest_of_all_limits_holds_for_hours() -> None:

@@ -65,6 +65,15 @@ async def test_the_embedded_cluster_tells_once_for_each_end(tmp_path: Path) -> N
     assert await printed(place) == ["up", "told", "told"]
 
 
+async def test_a_batch_run_is_told_two_minutes_before(tmp_path: Path) -> None:
+    place = local_place(tmp_path)
+    run = replace(place, spec=replace(place.spec, key=replace(place.spec.key, run="train")))
+    job = await submit(run, LISTENS, hours=118 * SECOND)
+    async with asyncio.timeout(20):  # a session would be told in 58 s
+        await until_printed(run, job, "up", "told")
+    await run.cluster.cancel(job, run.spec.username)
+
+
 async def test_what_does_not_listen_is_not_ended_by_being_told(tmp_path: Path) -> None:
     place = local_place(tmp_path)
     job = await submit(place, "import time; time.sleep(60)", hours=3 * SECOND)

@@ -57,7 +57,7 @@ def offered(text: str) -> JobSpec:
     """A session of which every text is this one."""
     offer = Offer(text, text, text, Limits(1, 64, {text: 1}), text, *[text] * len(WORDS))
     assert [getattr(offer, word) for word in WORDS] == [text] * len(WORDS)
-    key = SessionKey("uio", text, text)
+    key = SessionKey("uio", text, text, text)
     return replace(SPEC, key=key, offer=offer, environment={text: text}, token=text)
 
 
@@ -79,7 +79,7 @@ def test_a_text_is_one_option_of_sbatch_and_its_value(text: str) -> None:
 @evil
 @given(TEXT)
 def test_a_comment_is_one_plain_word_and_is_read_as_it_was_written(text: str) -> None:
-    key = SessionKey(text, text, text)
+    key = SessionKey(text, text, text, text)
     comment = write_comment(key, 7)
     assert set(comment) <= set(string.ascii_letters + string.digits + "_.-~%+=&")
     assert read_comment(comment) == (key, 7)

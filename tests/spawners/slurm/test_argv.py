@@ -81,16 +81,28 @@ def test_a_continuation_waits_for_the_session_that_it_follows() -> None:
     }
 
 
+def test_a_batch_run_is_an_array_that_is_told_earlier_of_its_end() -> None:
+    run = replace(SPEC, key=replace(SPEC.key, run="sweep-1"), token="", tasks=6, at_once=2)
+    changed = {
+        "--comment=hub=uio&user=kari%40uio.no&server=ai-foundations&attempt=1&run=sweep-1",
+        "--signal=B:USR1@120",
+    }
+    assert set(sbatch_options(run)) - set(sbatch_options(SPEC)) == {*changed, "--array=1-6%2"}
+    single = replace(run, tasks=1)
+    assert set(sbatch_options(single)) - set(sbatch_options(SPEC)) == changed
+
+
 def test_squeue_is_asked_once_for_all() -> None:
     assert squeue_argv("uio") == [
         "squeue",
         "--noheader",
         "--all",
+        "--array",
         "--states=all",
         "--name=lesesal-uio",
     ]
     assert squeue_environment("mark") == {
-        "SQUEUE_FORMAT2": "JobID:|mark|,State:|,Reason:|,NodeList:|,exit_code:|,SubmitTime:|,"
+        "SQUEUE_FORMAT2": "JobArrayID:|mark|,State:|,Reason:|,NodeList:|,exit_code:|,SubmitTime:|,"
         "StartTime:|,EndTime:|,RestartCnt:|,UserName:|,Comment:|"
     }
 
@@ -114,7 +126,8 @@ def test_the_whole_cluster_is_three_questions() -> None:
             "--states=PENDING,CONFIGURING,RUNNING,SUSPENDED,COMPLETING",
             "--priority",
             "--sort=-p,i",
-            "--Format=JobID:|,State:|,Reason:|,Partition:|,StartTime:|,NodeList:|,tres-per-node:|",
+            "--Format=JobArrayID:|,State:|,Reason:|,Partition:|,StartTime:|,NodeList:|,"
+            "tres-per-node:|",
         ],
     ]
 

@@ -179,8 +179,9 @@ def test_what_slurm_refuses_is_a_sentence_with_slurms_words_under_it(
 ) -> None:
     start(hub, user, offer)
     deadline = time.monotonic() + 20
-    while (last := hub.api("GET", f"session/{user}/ai").json()["last"]) is None:
-        assert time.monotonic() < deadline, "the refusal is not told"
+    # Until then it tells of what was refused before.
+    while slurms_words not in str(last := hub.api("GET", f"session/{user}/ai").json()["last"]):
+        assert time.monotonic() < deadline, f"the refusal is not told: {last}"
         time.sleep(0.1)
     assert last["sentence"] == sentence
     assert slurms_words in last["detail"]

@@ -11,7 +11,8 @@ from spawners.slurm.parse import parse_squeue, refusal
 KEY = SessionKey("uio", "kim", "ai")
 OURS = write_comment(KEY, 2)
 THEIRS = write_comment(replace(KEY, hub="other"), 1)
-# JobID|State|Reason|NodeList|exit_code|SubmitTime|StartTime|EndTime|RestartCnt|UserName|Comment|
+# JobArrayID|State|Reason|NodeList|exit_code|SubmitTime|StartTime|EndTime|RestartCnt|UserName|
+# Comment|
 RECORDED = f"""\
 1|RUNNING|None|gpu1|0|1795294950|1795294961|1795302161|0|kim|{OURS}|
 2|COMPLETED|None|gpu1|0|1795294950|1795294961|1795294961|0|kim|{OURS}|
@@ -66,6 +67,33 @@ def test_all_states_are_read_and_other_jobs_are_passed_over() -> None:
     assert parse_squeue(RECORDED, "uio") == {each.id: each for each in expected}
 
 
+# Tasks of an array: put back in the queue, cancelled, running, waiting, and a line of several.
+ARRAY = f"""\
+30_1|PENDING|JobArrayTaskLimit||0|1795294950|N/A|N/A|1|kim|{OURS}&run=sweep-1|
+30_2|CANCELLED|None|gpu4|0|1795294950|1795294961|1795294970|0|kim|{OURS}&run=sweep-1|
+30_3|RUNNING|None|gpu4|0|1795294950|1795294961|1795302161|0|kim|{OURS}&run=sweep-1|
+30_6|PENDING|JobArrayTaskLimit||0|1795294950|N/A|N/A|0|kim|{OURS}&run=sweep-1|
+30_[7-8]|PENDING|JobArrayTaskLimit||0|1795294950|N/A|N/A|0|kim|{OURS}&run=sweep-1|
+"""
+
+
+def test_each_task_of_an_array_is_a_job_of_its_run() -> None:
+    key, limit = replace(KEY, run="sweep-1"), words.WAITING["JobArrayTaskLimit"]
+    waiting = {"reason": "JobArrayTaskLimit", "why": limit, "ends": None, "starts": None}
+    expected = [
+        job("30_1", JobState.WAITING, "PENDING", restarts=1, **waiting),
+        job("30_2", JobState.ENDED, "CANCELLED", node="gpu4", exit_code=0, why="it was cancelled",
+            ends=1795294970.0),
+        job("30_3", JobState.RUNNING, "RUNNING", node="gpu4", ends=1795302161.0),
+        job("30_6", JobState.WAITING, "PENDING", **waiting),
+    ]  # fmt: skip
+    seen = parse_squeue(ARRAY, "uio")
+    assert seen == {each.id: replace(each, key=key) for each in expected}
+    assert [(each.whole, each.task) for each in seen.values()] == [
+        ("30", task) for task in (1, 2, 3, 6)
+    ]
+
+
 def test_nothing_is_nothing() -> None:
     assert parse_squeue("", "uio") == {}
 
@@ -74,6 +102,16 @@ def test_refusals_have_sentences_and_an_unknown_one_has_the_general() -> None:
     for part, sentence in words.REFUSALS.items():
         assert refusal(f"sbatch: error: {part.upper()}!", words.REFUSALS, words.REFUSED) == sentence
     assert refusal("sbatch: error: Zap", words.REFUSALS, words.REFUSED) == words.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [("9", ""), ("0:9", ""), ("0", words.ENDED["JobLaunchFailure"]),
+     ("256", words.ENDED["JobLaunchFailure"])],
+)  # fmt: skip
+def test_a_program_that_was_killed_did_start(code: str, why: str) -> None:
+    line = f"1|FAILED|JobLaunchFailure|gpu1|{code}|1|2|3|0|kim|{OURS}|\n"
+    assert parse_squeue(line, "uio")["1"].why == why
 
 
 @pytest.mark.parametrize(

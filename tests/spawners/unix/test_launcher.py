@@ -118,6 +118,21 @@ def test_sbatch_gets_the_options_the_script_and_an_environment_without_a_secret(
     assert (machine.state / "sessions/uio/ai/1/token").read_text() == "secret"
 
 
+def test_each_task_of_an_array_has_a_log_of_its_own(machine: Machine) -> None:
+    machine.program("sbatch", out="7\n")
+    name = {"server": f"{'a' * 30}.{'b' * 40}", "attempt": 2}
+    assert machine.submit(options=["--array=1-6%2"], **name) == {"job": "7"}
+    argv = json.loads(machine.told.read_text())["argv"]
+    log = machine.state / "logs/uio" / f"{name['server']}.2.%a.log"
+    assert argv == [
+        "--parsable", f"--output={log}", f"--chdir={machine.home}", "--array=1-6%2"
+    ]  # fmt: skip
+    log.with_name(log.name.replace("%a", "3")).write_text("the third\n")
+    asked = {"action": "log", "lines": 5, **name}
+    assert machine.ask(**asked, task=3) == {"text": "the third\n"}
+    assert machine.ask(**asked, task=4) == machine.ask(**asked) == {"text": ""}
+
+
 def test_what_sbatch_refuses_is_told_in_its_words_and_leaves_no_token(machine: Machine) -> None:
     machine.program("sbatch", err="sbatch: error: no\n", code=3)
     assert machine.submit() == {
@@ -219,7 +234,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-FIELDS = "hub server attempt inherit files options script job lines slurm".split()
+FIELDS = "hub server attempt inherit files options script job lines task slurm".split()
 
 
 @settings(max_examples=200, deadline=None)
