@@ -172,6 +172,7 @@ def test_the_feedback_has_its_formulas_and_loads_nothing(feedback):
     assert "mtd[columnalign" in html
 
 
+@pytest.mark.slow
 def test_what_a_student_writes_can_do_no_more_than_in_nbgraders_own_feedback(feedback):
     stock = feedback(stock=True)
     assert any("mathjax" in address for address in outside(stock))

@@ -14,14 +14,21 @@
   }
 
   async function extension() {
-    const [announcements, due, end, words, ...packages] = await Promise.all([
+    const [announcements, batch, desk, due, end, kernels, progress, usage, words, ...packages] = await Promise.all([
       import("./announcements.js"),
+      import("./batch.js"),
+      import("./desk.js"),
       import("./due.js"),
       import("./end.js"),
+      import("./kernels.js"),
+      import("./progress.js"),
+      import("./usage.js"),
       import("./words.js"),
       shares("@jupyterlab/apputils"),
       shares("@jupyterlab/coreutils"),
       shares("@jupyterlab/docmanager"),
+      shares("@jupyterlab/filebrowser"),
+      shares("@jupyterlab/mainmenu"),
       shares("@jupyterlab/services"),
       shares("@jupyterlab/statusbar"),
       shares("@lumino/widgets")
@@ -30,7 +37,7 @@
     const lab = Object.assign({}, ...packages);
     // JupyterLab does not wait for it.
     words.ask(lab);
-    return { __esModule: true, default: [end, due, announcements].map((each) => each.plugin(lab)) };
+    return { __esModule: true, default: [end, desk, due, announcements, batch, kernels, progress, usage].map((each) => each.plugin(lab)) };
   }
 
   async function style() {
