@@ -188,6 +188,9 @@ class ClassroomApp(Application):
 
     def start(self) -> None:
         super().start()
+        # A hub that is killed takes nobody with it, and the next one's classroom needs the port.
+        # Asked before anybody can hear of the classroom: a hub that is killed then counts too.
+        parent = os.getppid()
         try:
             store = Store.of_home(Path(self.home), self.database_url)
         except (CourseError, OSError) as error:
@@ -208,8 +211,6 @@ class ClassroomApp(Application):
         loop = IOLoop.current()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.add_callback_from_signal(loop.stop))
-        # A hub that is killed takes nobody with it, and the next one's classroom needs the port.
-        parent = os.getppid()
 
         def stop_without_hub() -> None:
             if os.getppid() != parent:

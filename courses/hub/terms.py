@@ -87,6 +87,9 @@ class StoreTerms:
         terms = Terms(
             *(course.slug, course.title, course.offers, role.value, classes),
             datasets=tuple(Dataset(each.name, each.source, each.size) for each in course.datasets),
+            preload=tuple(
+                dict.fromkeys(name for each in course.assignments for name in each.grading.preload)
+            ),
         )
         if over:
             refusal = _(

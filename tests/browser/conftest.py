@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 from classrooms import browser_missing, chromium
-from playwright.sync_api import Browser, expect, sync_playwright
+from extensions.session.stand_in import VISITOR, Session
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 # Root needs the first; the rest keep Chromium from looking for its makers.
 FLAGS = (
@@ -23,3 +24,15 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, session: Session) -> Iterator[Page]:
+    """A tab of who may see the module's session."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB")
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    # Logs in; what comes then has a cookie.
+    page.goto(f"{session.url}lesesal/session?token={VISITOR}")
+    yield page
+    context.close()

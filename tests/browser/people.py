@@ -23,6 +23,7 @@ class Person:
         name: the account.
         page: the tab that the classroom and JupyterLab are in.
         outside: addresses that a page asked for and that are not the classroom's.
+        course: whose pages and sessions are meant.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Person:
     page: Page
     outside: list[str]
     screenshots: Path | None
+    course: str = COURSE
 
     def look(self, name: str, page: Page | None = None) -> None:
         """Keep a screenshot, when they are wanted."""
@@ -39,17 +41,20 @@ class Person:
 
     def course_page(self) -> None:
         """Open the course's page."""
-        self.page.goto(f"{self.classroom.url}/services/classroom/courses/{COURSE}")
+        self.page.goto(f"{self.classroom.url}/services/classroom/courses/{self.course}")
 
     def start_session(self, offer: str) -> None:
         """From the home page over the form to JupyterLab."""
         self.page.goto(self.classroom.url)
-        self.page.get_by_role("link", name="Start session").click()
+        card = self.page.locator(".card").filter(
+            has=self.page.locator(f'a[href$="/courses/{self.course}"]')
+        )
+        card.get_by_role("link", name="Start session").click()
         # The hub's page is ours, wherever the configuration lies.
         expect(self.page.get_by_role("heading")).to_have_text(["Start a session"])
         self.page.get_by_label(re.compile(offer)).check()
         self.page.get_by_role("button", name="Start").click()
-        self.page.wait_for_url(f"**/user/{self.name}/{COURSE}/lab**")
+        self.page.wait_for_url(f"**/user/{self.name}/{self.course}/lab**")
         expect(self.page.get_by_role("menuitem", name="Nbgrader")).to_be_visible()
 
     def from_menu(self, item: str) -> None:
@@ -67,25 +72,38 @@ class Person:
         return opened.value
 
 
+def stranger(
+    browser: Browser,
+    classroom: Classroom,
+    name: str = "",
+    screenshots: Path | None = None,
+    **context: Any,
+) -> Person:
+    """Somebody with an empty tab, before the login."""
+    wide = {"viewport": {"width": 1280, "height": 860}}
+    opened = browser.new_context(**wide | context)
+    opened.set_default_timeout(60_000)
+    outside: list[str] = []
+    ours = (classroom.url, classroom.url.replace("http", "ws"), "data:", "blob:")
+    opened.on(
+        "request",
+        lambda request: None if request.url.startswith(ours) else outside.append(request.url),
+    )
+    return Person(name, classroom, opened, opened.new_page(), outside, screenshots)
+
+
 def arrive(
     browser: Browser, classroom: Classroom, name: str, screenshots: Path | None = None
 ) -> Person:
     """Open the classroom and log in."""
-    context = browser.new_context(viewport={"width": 1280, "height": 860})
-    context.set_default_timeout(60_000)
-    outside: list[str] = []
-    ours = (classroom.url, classroom.url.replace("http", "ws"), "data:", "blob:")
-    context.on(
-        "request",
-        lambda request: None if request.url.startswith(ours) else outside.append(request.url),
-    )
-    page = context.new_page()
+    person = stranger(browser, classroom, name, screenshots)
+    page = person.page
     page.goto(classroom.url)
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password", exact=False).first.fill(classroom.passwords[name])
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="My courses")).to_be_visible()
-    return Person(name, classroom, context, page, outside, screenshots)
+    return person
 
 
 def open_whole(person: Person) -> None:
@@ -102,7 +120,7 @@ def open_whole(person: Person) -> None:
             });
             return answer.status;
         }""",
-        f"/user/{person.name}/{COURSE}/",
+        f"/user/{person.name}/{person.course}/",
     )
     assert answer == 204
     person.page.reload()

@@ -1,4 +1,7 @@
-"""The whole way as two people, through the pages they would use, on both kinds of cluster."""
+"""The whole way as two people, through the pages they would use, on both kinds of cluster.
+
+In the tests' short form, `test_hour` goes a participant's way, and `tests/courses` the staff's.
+"""
 
 import json
 import os
@@ -12,16 +15,13 @@ from deployed import CHECKOUT
 from people import arrive, dismiss, open_whole, type_into
 from playwright.sync_api import Browser, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(420)]
 
 ASSIGNMENT = "gradient-descent"
 SOURCE = CHECKOUT / "courses/content/ai-foundations/source" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
 
 
-SLURM = pytest.param("slurm", marks=[pytest.mark.slurm, pytest.mark.slow])
-
-
-@pytest.fixture(params=["local", SLURM])
+@pytest.fixture(params=["local", pytest.param("slurm", marks=pytest.mark.slurm)])
 def classroom(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Classroom]:
     if request.param == "local":
         with running_classroom(tmp_path / "state") as running:

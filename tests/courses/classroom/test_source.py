@@ -103,6 +103,7 @@ def test_only_instructors(classroom: Classroom, folder: Path, user: str) -> None
         assert browser.post(PAGE, data={"_xsrf": xsrf}).status_code == 403
 
 
+@pytest.mark.slow
 def test_work_on_an_assignment_that_left_stays_in_sight(classroom: Classroom, folder: Path) -> None:
     gone = {"name": "gone", "title": "Gone"}
     more = TOML + "".join(["[[assignments]]\n", *(f'{k} = "{v}"\n' for k, v in gone.items())])

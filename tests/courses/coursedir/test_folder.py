@@ -189,6 +189,7 @@ def test_the_whole_way(store: Store, tmp_path: Path) -> None:
     assert not (folder / "submitted/ben").exists()
 
 
+@pytest.mark.slow
 def test_a_new_deadline_reaches_the_gradebook(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

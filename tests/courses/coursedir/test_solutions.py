@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nbformat
@@ -10,6 +11,7 @@ from grading_kit import author, cell
 from typer.testing import CliRunner
 
 from courses.cli import app
+from courses.grading.command import interpreter
 
 
 @pytest.mark.slow
@@ -31,7 +33,8 @@ def test_tests_that_fail_differ_or_are_slow(tmp_path: Path) -> None:
     assert "lenses, " not in CliRunner().invoke(app, words, catch_exceptions=False).stdout
     # That chance says the same four times is one case in eight; then it is tried once more.
     for _ in range(6):
-        said = CliRunner().invoke(app, [*words, "--run", "4"], catch_exceptions=False).stdout
+        run = [*words, "--run", "4", "--python", os.path.relpath(interpreter())]
+        said = CliRunner().invoke(app, run, catch_exceptions=False).stdout
         if "chance: 1 submission got" in said:
             break
     warnings = [line for line in said.splitlines() if line.startswith("warning: lenses, ")]

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 if TYPE_CHECKING:
     from conftest import Classroom
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-sync".split()
 ELSEWHERE = "http://elsewhere.invalid"

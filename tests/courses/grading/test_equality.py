@@ -19,7 +19,7 @@ from bench.gradebooks import differences, rows
 from engine_kit import Pretend, hand_in
 from nbformat.v4 import new_code_cell, new_output
 
-from courses.grading.command import session_python
+from courses.grading.command import interpreter
 from courses.grading.engine import Settings, grade
 from courses.workers.local import LocalWorkers
 
@@ -147,7 +147,7 @@ def _grade_both(directory: Path, assignment: str, preload: tuple[str, ...] = ())
     """Stock in a copy, ours in the directory itself."""
     theirs = copy(directory, directory.with_name("theirs"))
     stock(theirs, assignment)
-    workers = LocalWorkers(session_python(), os.cpu_count() or 1)
+    workers = LocalWorkers(interpreter(), os.cpu_count() or 1)
     report = grade(directory, assignment, workers=workers, settings=Settings(preload=preload))
     assert {each.outcome.state.value for each in report.submissions} == {"graded"}
     return differences(theirs / "gradebook.db", directory / "gradebook.db")

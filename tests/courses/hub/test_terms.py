@@ -9,7 +9,9 @@ import pytest
 from classroom_kit import course, enrol, put
 from postgres_server import PostgresServer
 
+from courses.course import Assignment
 from courses.environment import Environment
+from courses.grades import Grading
 from courses.hub import StoreTerms
 from courses.hub.terms import ClassroomSilent
 from courses.store import Store
@@ -30,6 +32,21 @@ async def test_terms(store: Store, database_url: str) -> None:
     assert await terms("dan", "optics") is None
     assert await terms("ben", "nope") is None
     assert await terms("ben", "") is None
+
+
+async def test_what_assignments_import_ahead_sessions_do_too(
+    store: Store, database_url: str
+) -> None:
+    named = (("numpy", "torch"), (), ("matplotlib", "numpy"))
+    assignments = tuple(
+        Assignment(f"part-{number}", "A part", grading=Grading(preload=modules))
+        for number, modules in enumerate(named)
+    )
+    put(store, course(assignments=assignments))
+    enrol(store, "optics", ben="student")
+    found = await StoreTerms(database_url)("ben", "optics")
+    assert found is not None
+    assert found.preload == ("numpy", "torch", "matplotlib")
 
 
 async def test_a_change_is_seen_at_once(store: Store, database_url: str) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,7 +17,7 @@ from courses.coursedir import sync
 from courses.errors import SetupError
 from courses.machine import serve
 from courses.machine.ports import Ports
-from courses.store import Store, access, releases
+from courses.store import Store, access, joining, releases
 
 TOML = """slug = "demo"
 title = "Demo"
@@ -36,37 +37,72 @@ def copied(course: Course, source: Path, target: Path) -> None:
 
 
 @pytest.fixture
-def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    demo = tmp_path / "content" / "demo"
-    (demo / "source" / "one").mkdir(parents=True)
-    (demo / "source" / "one" / "one.ipynb").write_text(NOTEBOOK)
-    (demo / "course.toml").write_text(TOML)
-    monkeypatch.setattr(serve, "DEMO", demo)
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, constant in (("demo", "DEMO"), ("shop", "WORKSHOP")):
+        folder = tmp_path / "content" / name
+        (folder / "source" / "one").mkdir(parents=True)
+        (folder / "source" / "one" / "one.ipynb").write_text(NOTEBOOK)
+        (folder / "course.toml").write_text(TOML.replace('"demo"', f'"{name}"'))
+        monkeypatch.setattr(serve, constant, folder)
     monkeypatch.setattr(sync, "generate", copied)
     monkeypatch.setattr(Ports, "check", lambda self: None)
-    return demo
 
 
-def test_first_and_second_start(demo: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("demo")
+def test_first_and_second_start(tmp_path: Path) -> None:
     home, said = tmp_path / "home", list[str]()
     first = serve.prepare(home, 8000, serve.HUB_CONFIG, said.append)
-    assert said == ["Preparing the demo course (nbgrader makes the student version) ..."]
+    assert sorted(said) == [
+        f"Preparing the demo course {name} (nbgrader makes the student version) ..."
+        for name in ("demo", "shop")
+    ]
     assert first.address == "http://127.0.0.1:8000"
     assert first.changes == (
         *("course demo is new", "assignment one is new", "assignment one is released"),
+        *("course shop is new", "assignment one is new", "assignment one is released"),
     )
     started = time.monotonic()
     second = serve.prepare(home, 8000, serve.HUB_CONFIG, said.append)
     assert time.monotonic() - started < 1
-    assert (second.changes, second.accounts, len(said)) == ((), first.accounts, 1)
+    assert second == replace(first, changes=())
+    assert len(said) == 2
     store = Store.of_home(home)
     with store.reading() as session:
-        assert access.role_of(session, "demo", "instructor") is Role.INSTRUCTOR
-        assert access.role_of(session, "demo", "student3") is Role.STUDENT
+        roles = {
+            (name, course): access.role_of(session, course, name)
+            for name in ("instructor", "student3")
+            for course in ("demo", "shop")
+        }
+    store.close()
+    assert roles == {
+        ("instructor", "demo"): Role.INSTRUCTOR,
+        ("instructor", "shop"): Role.INSTRUCTOR,
+        ("student3", "demo"): Role.STUDENT,
+        ("student3", "shop"): None,
+    }
+
+
+@pytest.mark.usefixtures("demo")
+def test_the_link_to_the_workshop_is_the_instructors_afterwards(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    first = serve.prepare(home, 8000, serve.HUB_CONFIG, str)
+    store = Store.of_home(home)
+    with store.reading() as session:
+        [code] = joining.codes(session, "shop")
+    assert first.workshop == "Demo"
+    assert first.join == f"http://127.0.0.1:8000/hub/join/{code.code}"
+    assert (code.wish.role, code.wish.seats) == (Role.STUDENT, 30)
+    assert code.wish.guests_until == code.wish.until
+    with store.writing() as session:
+        joining.close(session, "shop", code.id, actor="instructor", at=serve.now())
+    assert serve.prepare(home, 8000, serve.HUB_CONFIG, str).join == ""
+    with store.reading() as session:
+        assert len(joining.codes(session, "shop")) == 1
     store.close()
 
 
-def test_without_the_hubs_configuration(demo: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("demo")
+def test_without_the_hubs_configuration(tmp_path: Path) -> None:
     with pytest.raises(SetupError) as caught:
         serve.prepare(tmp_path / "home", 8000, tmp_path / "none.py", str)
     assert str(caught.value) == (
@@ -76,7 +112,8 @@ def test_without_the_hubs_configuration(demo: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
-def test_a_withdrawn_release_stays_withdrawn(demo: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("demo")
+def test_a_withdrawn_release_stays_withdrawn(tmp_path: Path) -> None:
     """The demo is released when it is new; afterwards that is the instructor's."""
     home = tmp_path / "home"
     serve.prepare(home, 8000, serve.HUB_CONFIG, str)

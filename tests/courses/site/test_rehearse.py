@@ -192,6 +192,7 @@ def test_a_class_of_two_comes_works_and_leaves_nothing(site: Site) -> None:
     assert audit[-1] == ("rehearsal-over", people.ACTOR)
 
 
+@pytest.mark.slow
 def test_beside_a_session_it_needs_a_yes_and_what_is_refused_is_a_cause(site: Site) -> None:
     site.hub.api("POST", "users/ada/servers/optics").raise_for_status()
     site.hub.until_ready("ada", "optics")
