@@ -15,6 +15,7 @@ SESSION := .venv/session
 STOCK := .venv/stock
 NGSHARE := .venv/ngshare
 TORCH := .venv/torch
+UPSTREAM := .venv/upstream
 UV := $(BIN)/uv
 # uv compiles bytecode only when told to; without it every session compiles all it imports.
 INSTALL := $(UV) pip install --quiet --compile-bytecode
@@ -39,10 +40,13 @@ slurm: $(STAMPS)/dev setup debian ## the same on a real one-machine Slurm (root)
 WORKERS ?= 3
 .PHONY: test
 test: setup $(STAMPS)/dev debian ## run the tests, also on a real Slurm and in a real browser
+	-@$(MAKE) --no-print-directory $(STAMPS)/torch
 	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS)
 
 .PHONY: proof
 proof: setup $(STAMPS)/dev debian ## run the long proofs: killed hubs, failing clusters, refusals
+	-@$(MAKE) --no-print-directory $(STAMPS)/upstream
+	-@$(MAKE) --no-print-directory $(STAMPS)/torch
 	$(BIN)/python -m pytest -m slow -n 2
 
 .PHONY: bench-watch
@@ -66,6 +70,11 @@ bench-grade: setup $(STAMPS)/dev ## grade 100 students' work, ours against nbgra
 	-@$(MAKE) --no-print-directory $(STAMPS)/torch
 	$(BIN)/python tests/bench/grade.py
 
+.PHONY: bench-kernel
+bench-kernel: setup $(STAMPS)/dev ## start kernels, ours against stock: their first answer, their memory
+	-@$(MAKE) --no-print-directory $(STAMPS)/torch
+	$(BIN)/python tests/bench/kernel.py
+
 KILLS ?= 100
 .PHONY: kill
 kill: setup $(STAMPS)/dev debian ## kill -9 classroom and database a hundred times while people hand in
@@ -87,11 +96,14 @@ fresh: ## prove `make run` in an empty Debian (root; needs debootstrap; minutes)
 	@TARGET=$(TARGET) tests/fresh-machine
 
 .PHONY: screenshots
-screenshots: setup $(STAMPS)/dev debian ## take the pictures of the README anew
+screenshots: setup $(STAMPS)/dev debian ## take the pictures of README and docs anew
 	LESESAL_SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/browser/test_classroom.py \
 		tests/browser/test_waiting.py -k "local or waiting"
 	LESESAL_SCREENSHOTS=docs/images $(BIN)/python -m pytest -q -m slow \
 		tests/courses/classroom/test_walk.py -k pictures
+	LESESAL_SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/browser/test_hour.py
+	LESESAL_SCREENSHOTS=docs/images $(BIN)/python -m pytest -q -m slow \
+		tests/browser/test_batch_panel.py -k queue
 
 .PHONY: messages
 messages: $(STAMPS)/dev ## bring new texts into the catalogues of the translations
@@ -178,13 +190,23 @@ $(STAMPS)/ngshare: $(STAMPS)/uv requirements/ngshare.txt
 	@touch $@
 
 $(STAMPS)/torch: $(STAMPS)/session requirements/torch.in
-	@echo "torch, for the benchmark of grading ..."
+	@echo "torch, for the course on language models and the benchmarks ..."
 	@$(UV) venv --quiet --allow-existing --relocatable --python $(PYTHON) $(TORCH)
 	@$(INSTALL) --python $(TORCH)/bin/python --require-hashes -r requirements/session.txt
 	@$(INSTALL) --python $(TORCH)/bin/python --no-deps --no-build-isolation \
 		--reinstall-package lesesal-notebook ./extensions
 	@$(BIN)/python -m pip --python $(TORCH)/bin/python install --quiet \
 		--disable-pip-version-check -r requirements/torch.in
+	@touch $@
+
+# Its tests are in its source distribution only; pinned by the same hash.
+$(STAMPS)/upstream: $(STAMPS)/dev requirements/session.txt
+	@echo "ipykernel's own tests ..."
+	@rm -rf $(UPSTREAM) && mkdir -p $(UPSTREAM)
+	@sed -n '/^ipykernel==/,/[^\]$$/p' requirements/session.txt > $(UPSTREAM)/requirement.txt
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary ipykernel \
+		--no-build-isolation --require-hashes -r $(UPSTREAM)/requirement.txt -d $(UPSTREAM)
+	@tar -xzf $(UPSTREAM)/ipykernel-*.tar.gz -C $(UPSTREAM) --strip-components 1 --wildcards '*/tests'
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/hub requirements/dev.txt

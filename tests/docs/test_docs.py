@@ -20,9 +20,11 @@ DOCUMENTS = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")])
 
 
 def own_traits(cls: type[HasTraits]) -> list[str]:
-    """Configurable traits that the class itself has, or gives another default."""
+    """Configurable traits that the class has of this project, or gives another default."""
     return [
-        name for name, trait in cls.class_traits(config=True).items() if trait.this_class is cls
+        name
+        for name, trait in cls.class_traits(config=True).items()
+        if trait.this_class.__module__.startswith(("courses.", "spawners."))
     ]
 
 
