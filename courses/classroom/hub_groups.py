@@ -200,6 +200,7 @@ class HubKeeper:
         self._whole = whole
         self._actual: dict[str, set[str]] | None = None
         self._absent: set[str] = set()
+        self._came = False
         self._mark = 0
         self._told = ""
 
@@ -207,7 +208,7 @@ class HubKeeper:
         """Somebody is here, so the hub knows the name."""
         if user.lower() in self._absent:
             self._absent.discard(user.lower())
-            self._mark = 0
+            self._came = True
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -235,7 +236,9 @@ class HubKeeper:
             self._actual = await self._hub.groups()
         if self._actual is None:
             return
-        if whole or mark != self._mark:
+        # Who comes while this waits for the hub is for the next look.
+        came, self._came = self._came, False
+        if whole or came or mark != self._mark:
             wanted = await self._work(self._wanted)
             for change in changes(wanted, self._actual, self._absent):
                 await self._do(change, self._actual)

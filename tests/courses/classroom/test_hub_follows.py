@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +17,7 @@ import pytest
 from classroom_kit import course, enrol, put
 from sqlalchemy import update
 
-from courses.classroom.hub_groups import Change, changes, wanted_groups
+from courses.classroom.hub_groups import Change, HubKeeper, changes, wanted_groups
 from courses.course import Enrolment, Role
 from courses.joining import CodeWish
 from courses.store import Store, audit, joining, people
@@ -44,6 +46,7 @@ c.Spawner.cmd = [sys.executable, "{server}"]
 c.JupyterHub.load_groups = {{"nbgrader-other": ["teacher"]}}
 c.JupyterHub.services.append({{
     "name": "classroom", "url": "http://127.0.0.1:{port}", "oauth_no_confirm": True,
+    "timeout": 120,
     "command": [sys.executable, "-m", "courses.classroom", "--home={home}"]}})
 c.JupyterHub.load_roles[0]["scopes"] += ["admin:groups", "list:groups"]
 c.JupyterHub.load_roles += [
@@ -88,7 +91,7 @@ def until_groups(hub: hubs.Hub, **wanted: set[str]) -> None:
         found = groups(hub)
         return all(found.get(name.replace("_", "-")) == users for name, users in wanted.items())
 
-    hubs.until(there, f"{wanted}, but {groups(hub)}", 20)
+    hubs.until(there, f"{wanted}, but {groups(hub)}", 120)
 
 
 def test_what_is_wanted() -> None:
@@ -114,9 +117,48 @@ def test_what_is_wanted() -> None:
     ]
 
 
+class Known:
+    """A hub that knows few; ``created`` is called when a group is made."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, set[str]] = {}
+        self.known: set[str] = set()
+        self.created: Callable[[], None] = lambda: None
+
+    async def groups(self) -> dict[str, set[str]]:
+        return {name: set(users) for name, users in self.all.items()}
+
+    async def create(self, group: str) -> None:
+        self.all[group] = set()
+        self.created()
+
+    async def add(self, group: str, users: Iterable[str]) -> bool:
+        if not self.known.issuperset(users):
+            return False
+        self.all[group].update(users)
+        return True
+
+
+async def test_who_comes_while_the_hub_is_asked_is_not_forgotten(tmp_path: Path) -> None:
+    store, hub = Store.of_home(tmp_path), Known()
+    put(store, course())
+    enrol(store, "optics", student1="student")
+    with ThreadPoolExecutor(1) as pool:
+        keeper = HubKeeper(store, hub, pool, logging.getLogger("test"))  # type: ignore[arg-type]
+        await keeper.keep(whole=True)
+        assert hub.all["nbgrader-optics"] == set()
+        put(store, course("waves"))
+        hub.known.add("student1")
+        hub.created = lambda: keeper.seen("student1")
+        await keeper.keep(whole=False)
+        await keeper.keep(whole=False)
+    assert hub.all["nbgrader-optics"] == {"student1"}
+    store.close()
+
+
 @contextmanager
 def log_in(hub: hubs.Hub, name: str, address: str = "/hub/login") -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=hub.url, follow_redirects=True, timeout=30) as browser:
+    with httpx.Client(base_url=hub.url, follow_redirects=True, timeout=60) as browser:
         page = browser.get(address)
         xsrf = browser.cookies.get("_xsrf", path="/hub/")
         browser.post(page.url, data={"username": name, "password": "x", "_xsrf": xsrf})
@@ -151,7 +193,7 @@ def xsrf_of(page: httpx.Response) -> str:
 
 def test_somebody_with_an_account_joins(hub: hubs.Hub, store: Store) -> None:
     link = f"/hub/join/{new_code(store, guests=False)}"
-    with httpx.Client(base_url=hub.url, follow_redirects=True) as stranger:
+    with httpx.Client(base_url=hub.url, follow_redirects=True, timeout=60) as stranger:
         page = stranger.get(link)
         assert page.status_code == 200
         assert "Make an account" not in page.text
@@ -173,7 +215,7 @@ def test_somebody_with_an_account_joins(hub: hubs.Hub, store: Store) -> None:
 def test_a_guest_from_link_to_end(hub: hubs.Hub, store: Store) -> None:
     code = new_code(store, seats=1)
     link = f"/hub/join/{code[:4]}-{code[4:8]}-{code[8:]}"
-    with httpx.Client(base_url=hub.url, follow_redirects=True, timeout=30) as guest:
+    with httpx.Client(base_url=hub.url, follow_redirects=True, timeout=60) as guest:
         page = guest.get(link, headers={"Accept-Language": "en"})
         page = guest.post(link, data={"_xsrf": xsrf_of(page), "shown": "<b>Åse</b>"})
         assert page.status_code == 200
@@ -183,7 +225,7 @@ def test_a_guest_from_link_to_end(hub: hubs.Hub, store: Store) -> None:
         assert "<b>" not in page.text
         assert guest.get("/services/classroom/courses/optics").status_code == 200
         hubs.until(lambda: name in groups(hub).get("lesesal_guests", ()), "a guest of the hub")
-        with httpx.Client(base_url=hub.url, follow_redirects=True, timeout=30) as second:
+        with httpx.Client(base_url=hub.url, follow_redirects=True, timeout=60) as second:
             page = second.get(link)
             page = second.post(link, data={"_xsrf": xsrf_of(page), "shown": "Ben"})
             # Full before the page was asked for, and full when the form comes all the same.
@@ -202,7 +244,7 @@ def test_a_guest_from_link_to_end(hub: hubs.Hub, store: Store) -> None:
                 update(JoinCodeRow).filter_by(code=code).values(guests_until=audit.now())
             )
             session.execute(update(GuestRow).values(account="ws01"))
-        hubs.until(lambda: hub.api("GET", f"users/{name}").status_code == 404, "the end", 30)
+        hubs.until(lambda: hub.api("GET", f"users/{name}").status_code == 404, "the end", 120)
         assert urlsplit(str(guest.get("/hub/home").url)).path == "/hub/login"
     with store.reading() as session:
         assert [each.left for each in joining.guests(session)] == [True]
