@@ -10,6 +10,7 @@ hub that starts again finds what still runs. The record of an ended job goes whe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -35,6 +36,9 @@ GRACE = 5.0
 # Seconds before its end at which a session is told by SIGUSR1, as Slurm does.
 NOTICE = 60.0
 BATCH_NOTICE = 120.0
+# Seconds by which the clock may have been set since a process began. The kernel counts from its
+# boot, and says when that was in whole seconds of the clock as it is now.
+SET_BY = 2.0
 
 
 class LocalCluster(Cluster):
@@ -123,11 +127,14 @@ class LocalCluster(Cluster):
             return
         # The leader ends its kernels itself; what of them is left after the grace is ended too,
         # because a kernel is in a process group of its own.
-        family = [process, *process.children(recursive=True)]
-        process.terminate()
+        family = [process]
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended just now
+            family += process.children(recursive=True)
+            process.terminate()
         _, alive = await asyncio.to_thread(psutil.wait_procs, family, GRACE)
         for left in alive:
-            left.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                left.kill()
         await asyncio.to_thread(psutil.wait_procs, alive, GRACE)
         if ours := self._ours.get(job):
             await ours.wait()
@@ -227,7 +234,7 @@ def _process(job: JobId) -> psutil.Process | None:
     pid, created = job.split("-")
     try:
         process = psutil.Process(int(pid))
-        if round(process.create_time() * 100) != int(created):
+        if abs(process.create_time() * 100 - int(created)) > SET_BY * 100:
             return None
         return None if process.status() == psutil.STATUS_ZOMBIE else process
     except psutil.NoSuchProcess:

@@ -48,8 +48,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 
 async def until(place: Place, job: JobId, wanted: Callable[[Job | None], bool]) -> Job | None:
-    """The job as soon as it is as wanted; fails after 30 s."""
-    async with asyncio.timeout(30):
+    """The job as soon as it is as wanted; fails after 60 s."""
+    async with asyncio.timeout(60):
         while True:
             seen = (await place.cluster.snapshot()).get(job)
             if wanted(seen):
@@ -63,7 +63,7 @@ async def log(place: Place, lines: int = 20, spec: JobSpec | None = None, task: 
 
 
 async def printed(place: Place, lines: int = 20) -> str:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not (text := await log(place, lines)):
             await asyncio.sleep(0.1)
     return text
@@ -135,11 +135,30 @@ async def test_cancelling_ends_it_with_its_children_and_may_be_repeated(place: P
     )
     child = int(await printed(place))
     await end(place, job)
-    async with asyncio.timeout(15):  # Slurm says COMPLETING while it still ends processes
+    async with asyncio.timeout(60):  # Slurm says COMPLETING while it still ends processes
         while runs(child):
             await asyncio.sleep(0.1)
     await place.cluster.cancel(job, place.spec.username)
     await place.cluster.forget(place.spec.key, place.spec.username)
+
+
+async def test_one_that_ends_by_itself_while_it_is_cancelled_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = local_place(tmp_path)
+    job = await place.cluster.submit(place.running("import time; time.sleep(120)"))
+    children = psutil.Process.children
+
+    def and_ends(process: psutil.Process, recursive: bool = False) -> list[psutil.Process]:
+        found = children(process, recursive)
+        process.kill()
+        with contextlib.suppress(ChildProcessError):  # asyncio was before us
+            os.waitpid(process.pid, 0)
+        return found
+
+    monkeypatch.setattr(psutil.Process, "children", and_ends)
+    await place.cluster.cancel(job, place.spec.username)
+    assert (await place.cluster.snapshot())[job].state is JobState.ENDED
 
 
 async def test_a_job_of_another_hub_is_not_seen(place: Place) -> None:
