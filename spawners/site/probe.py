@@ -174,15 +174,16 @@ async def _listen(cluster: Cluster, wanted: JobSpec, job: Job, report: Report) -
 
 
 async def _meet(host: str, port: int, nonce: str) -> float:
-    """Connect to the probe; return by how many seconds its clock is ahead of ours.
+    """Connect to the probe; return by how many seconds its clock is ahead of ours, at least: when
+    between our question and its answer it told the time, and who was held up there, nobody knows.
 
     Raises OSError when it can't be reached, ValueError when somebody else answers.
     """
     try:
         async with asyncio.timeout(REACH_SECONDS):
+            before = time.time()
             reader, writer = await asyncio.open_connection(host, port)
             try:
-                before = time.time()
                 line = await reader.readline()
                 after = time.time()
             finally:
@@ -194,7 +195,8 @@ async def _meet(host: str, port: int, nonce: str) -> float:
     told = json.loads(line)
     if not isinstance(told, dict) or told.get("nonce") != nonce:
         raise ValueError(f"somebody else answers at {host} port {port}")
-    return float(told["time"]) - (before + after) / 2
+    theirs = float(told["time"])
+    return theirs - min(max(theirs, before), after)
 
 
 async def _take_away(cluster: Cluster, wanted: JobSpec, known: JobId) -> bool:

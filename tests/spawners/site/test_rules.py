@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -519,6 +521,19 @@ class TestProbe:
             ),
             ("clean-up", "warning", "job 7 could not be ended."),
         ]
+
+    @pytest.mark.parametrize("ahead", [0, 3600, -3600])
+    async def test_a_slow_answer_says_nothing_of_the_clock(self, ahead: float) -> None:
+        async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            told = {"nonce": "abc", "time": time.time() + ahead}
+            await asyncio.sleep(0.3)
+            writer.write(json.dumps(told).encode() + b"\n")
+            writer.close()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            offset = await probe._meet("127.0.0.1", port, "abc")
+        assert offset == (pytest.approx(ahead, abs=60) if ahead else 0)
 
     def test_a_connection_that_was_not_tried(self) -> None:
         report = probe.Report(
