@@ -97,6 +97,8 @@ class End:
         self._emit = emit
         self._asked = hub is None
         self._saved = asyncio.Event()
+        # An answer that is overtaken would count, though another one is newer.
+        self._asking = asyncio.Lock()
         self._log = logging.getLogger(__name__)
 
     async def known(self) -> dict[str, Any]:
@@ -116,7 +118,8 @@ class End:
         if self._hub is None:
             return
         try:
-            self._take(await self._hub.ask())
+            async with self._asking:
+                self._take(await self._hub.ask())
         except HubSilent as silent:
             self._log.debug("%s The last known end stays.", silent)
 
@@ -126,7 +129,8 @@ class End:
             raise HubRefused(
                 _("No hub started this session; its time is not limited by one.", language.latest())
             )
-        self._take(await self._hub.more())
+        async with self._asking:
+            self._take(await self._hub.more())
 
     async def watch(self) -> None:
         """Follow the end for as long as the server runs."""

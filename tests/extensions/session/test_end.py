@@ -27,7 +27,7 @@ from extensions.session.stand_in import (
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from lesesal_notebook.session.end import EVENT, LOOK, SAVE_SECONDS, UNTOLD, first_end, left, pause
+from lesesal_notebook.session.end import EVENT, LOOK, UNTOLD, first_end, left, pause
 
 HOUR = {"hours": 1.0, "how": "extend"}
 NOW = 1_000_000.0
@@ -83,9 +83,10 @@ def known(session: Session) -> dict[str, Any]:
 
 
 def test_the_end_is_told_as_the_hub_knows_it(session: Session) -> None:
+    before = time.time()
     answer = known(session)
     ends = session.hub.told["ends"]
-    assert answer.pop("left") == pytest.approx(ends - time.time(), abs=2)
+    assert ends - time.time() <= answer.pop("left") <= ends - before
     assert answer == {"ends": ends, "more": HOUR, "news": "", "ending": False}
     assert session.hub.tokens == {TOKEN}
 
@@ -104,9 +105,10 @@ def test_the_sessions_page_shows_the_end(session: Session) -> None:
 def test_more_time_is_asked_for_and_what_came_of_it_is_told(session: Session) -> None:
     ends = session.hub.told["ends"] + 3600
     session.hub.more = 200, {"ends": ends, "more": None, "news": "Your session now ends at 14:30."}
+    before = time.time()
     with session.client() as client:
         answer = client.post("lesesal/more").json()
-    assert answer.pop("left") == pytest.approx(ends - time.time(), abs=2)
+    assert ends - time.time() <= answer.pop("left") <= ends - before
     assert answer == {
         "ends": ends,
         "more": None,
@@ -161,7 +163,8 @@ def test_a_hub_that_is_silent_changes_nothing(tmp_path: Path) -> None:
         assert known(session)["ends"] == ends
         hub.status, hub.told = 200, {"ends": None, "more": HOUR, "news": ""}
         answer = known(session)
-    assert hub.asked == 2
+    # By each of the two, and by the session itself some seconds after its start.
+    assert hub.asked >= 2
     assert (answer["ends"], answer["more"]) == (ends, HOUR)
 
 
@@ -169,7 +172,12 @@ def test_a_hub_that_is_silent_changes_nothing(tmp_path: Path) -> None:
 async def websocket(session: Session, path: str) -> AsyncIterator[WebSocketClientConnection]:
     url = session.url.replace("http", "ws", 1) + path
     socket = await websocket_connect(
-        HTTPRequest(url, headers={"Authorization": f"token {VISITOR}"}, connect_timeout=30)
+        HTTPRequest(
+            url,
+            headers={"Authorization": f"token {VISITOR}"},
+            connect_timeout=60,
+            request_timeout=60,
+        )
     )
     try:
         yield socket
@@ -179,7 +187,7 @@ async def websocket(session: Session, path: str) -> AsyncIterator[WebSocketClien
 
 async def next_step(events: WebSocketClientConnection, *wanted: str) -> str:
     """The next of these steps that pages are told."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             event = json.loads(await events.read_message() or "null")
             if event["schema_id"] == EVENT and event["step"] in wanted:
@@ -188,7 +196,7 @@ async def next_step(events: WebSocketClientConnection, *wanted: str) -> str:
 
 async def next_message(kernel: WebSocketClientConnection, kind: str) -> dict[str, Any]:
     """The content of the next message of this kind from a kernel."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             message = json.loads(await kernel.read_message() or "null")
             if message["msg_type"] == kind:
@@ -217,7 +225,39 @@ def execute(code: str) -> str:
     )
 
 
-async def test_on_the_signal_pages_save_and_what_runs_is_stopped(session: Session) -> None:
+# An extension: pages get so long to save that nothing comes of waiting for it.
+PATIENT = """
+from lesesal_notebook.session import end
+
+def _jupyter_server_extension_points():
+    return [{"module": __name__}]
+
+def _load_jupyter_server_extension(app):
+    end.SAVE_SECONDS = 200.0
+"""
+
+
+def with_extension(folder: Path, name: str, code: str) -> dict[str, str]:
+    """The environment of a session that has an extension more."""
+    (folder / f"{name}.py").write_text(code)
+    config = {"ServerApp": {"jpserver_extensions": {name: True}}}
+    (folder / "jupyter_server_config.json").write_text(json.dumps(config))
+    extensions = CHECKOUT / "extensions"
+    return {
+        "JUPYTER_CONFIG_PATH": f"{folder}:{extensions / 'etc' / 'jupyter'}",
+        "PYTHONPATH": f"{extensions}:{folder}",
+    }
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[Session]:
+    environment = with_extension(tmp_path, "patient", PATIENT)
+    with running_session(tmp_path / "it", StandInHub(), **environment) as session:
+        yield session
+
+
+async def test_on_the_signal_pages_save_and_what_runs_is_stopped(patient: Session) -> None:
+    session = patient
     with session.client() as client:
         busy, idle = (client.post("api/kernels").raise_for_status().json()["id"] for _ in "12")
         async with (
@@ -228,22 +268,20 @@ async def test_on_the_signal_pages_save_and_what_runs_is_stopped(session: Sessio
             await other.write_message(execute("kept = 41"))
             await next_message(other, "execute_reply")
             await kernel.write_message(
-                execute("kept = 41\nprint('begun', flush=True)\nwhile True: pass")
+                execute("kept = 41\nprint('begun\\n', end='', flush=True)\nwhile True: pass")
             )
             assert await next_message(kernel, "stream") == {"name": "stdout", "text": "begun\n"}
 
             os.kill(session.process.pid, signal.SIGUSR1)
             assert await next_step(events, "save", "stopped") == "save"
             assert known(session)["ending"] is True
-            told = time.monotonic()
+            # A page that has saved is what it waits for, not the clock.
             client.post("lesesal/saved").raise_for_status()
             assert (await next_message(kernel, "error"))["ename"] == "KeyboardInterrupt"
             assert await next_step(events, "save", "stopped") == "stopped"
-            # A page that has saved is what it waits for, not the clock.
-            assert time.monotonic() - told < SAVE_SECONDS
 
             for socket in (kernel, other):
-                await socket.write_message(execute("print(kept + 1)"))
+                await socket.write_message(execute("print(f'{kept + 1}\\n', end='')"))
                 assert await next_message(socket, "stream") == {"name": "stdout", "text": "42\n"}
     # More time ends the ending.
     assert known(session)["ending"] is True
@@ -264,13 +302,13 @@ async def test_without_pages_the_signal_still_stops_what_runs(session: Session) 
 
 @pytest.mark.slow
 async def test_the_end_is_met_also_when_no_signal_comes(tmp_path: Path) -> None:
-    ends = time.time() + UNTOLD + 15
+    ends = time.time() + UNTOLD + 30
     hub = StandInHub(told={"ends": ends, "more": None, "news": ""})
     with running_session(tmp_path, hub) as session:
         async with websocket(session, "api/events/subscribe") as events:
             assert known(session)["ending"] is False
             assert await next_step(events, "save") == "save"
-            assert ends - time.time() == pytest.approx(UNTOLD, abs=3)
+            assert 0 < ends - time.time() <= UNTOLD
             assert await next_step(events, "stopped") == "stopped"
 
 
@@ -296,18 +334,9 @@ def _load_jupyter_server_extension(app):
 
 def test_it_ends_while_a_request_is_answered(tmp_path: Path) -> None:
     """A thread of anyio's waited for that request for ever."""
-    (tmp_path / "stays.py").write_text(STAYS)
-    config = {"ServerApp": {"jpserver_extensions": {"stays": True}}}
-    (tmp_path / "jupyter_server_config.json").write_text(json.dumps(config))
-    extensions = CHECKOUT / "extensions"
+    environment = with_extension(tmp_path, "stays", STAYS) | {"PYTHONUNBUFFERED": "1"}
     with (
-        running_session(
-            tmp_path / "it",
-            StandInHub(),
-            JUPYTER_CONFIG_PATH=f"{tmp_path}:{extensions / 'etc' / 'jupyter'}",
-            PYTHONPATH=f"{extensions}:{tmp_path}",
-            PYTHONUNBUFFERED="1",
-        ) as session,
+        running_session(tmp_path / "it", StandInHub(), **environment) as session,
         concurrent.futures.ThreadPoolExecutor() as pool,
         session.client() as client,
     ):
@@ -316,5 +345,5 @@ def test_it_ends_while_a_request_is_answered(tmp_path: Path) -> None:
             assert not asked.done()
             time.sleep(0.05)
         session.process.terminate()
-        assert session.process.wait(20) is not None
-        assert asked.result(20).status_code == 500
+        assert session.process.wait(60) is not None
+        assert asked.result(60).status_code == 500
