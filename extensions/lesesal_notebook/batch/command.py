@@ -15,7 +15,7 @@ from ..language import latest
 from .errors import BatchError, NotebookError
 from .run import Run, get, runs, submit
 from .tagged import Parameter, inspect, read_notebook
-from .text import clock, queue_line, state_word, title
+from .text import clock, lines, queue_line, state_word, title
 from .words import _
 
 # Seconds between two looks of `show --follow`.
@@ -149,12 +149,14 @@ def _follow(found: Run) -> None:
     """Print how it stands, anew when it has changed; over itself in a terminal."""
     before = ""
     while True:
-        text = str(found)
+        # One look for both: of what ended between two, the end would not be shown.
+        view = found.look()
+        text = "\n".join(lines(view, latest()))
         if text != before:
             if before and sys.stdout.isatty():
                 click.echo(f"\x1b[{before.count(chr(10)) + 1}A\x1b[J", nl=False)
             click.echo(text)
             before = text
-        if not found.look().alive:
+        if not view.alive:
             return
         time.sleep(LOOK)

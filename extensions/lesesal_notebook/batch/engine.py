@@ -17,6 +17,8 @@ from .stop import Kernel
 ENGINE = "lesesal-batch"
 # Bytes of text that a cell may leave in the notebook; a loop that prints for hours fills memory.
 LARGEST_TEXT = 5 << 20
+# Seconds for what a cell has shown to come after its end: nbclient's four are few on a full node.
+LATE_OUTPUT = 60
 
 
 class Client(PapermillNotebookClient):
@@ -104,6 +106,7 @@ class Engine(NBClientEngine):
             on_cell,
             kernel_name=kernel_name,
             startup_timeout=start_timeout,
+            iopub_timeout=LATE_OUTPUT,
             stdout_file=stdout_file,
             stderr_file=stderr_file,
         ).execute()
