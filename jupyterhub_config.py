@@ -88,6 +88,8 @@ c.JupyterHub.services = [
         # Not among the arguments, which others can read.
         "environment": {"LESESAL_DATABASE_URL": database},
         "oauth_no_confirm": True,
+        # A hub ends itself when a service does not come up in time: 30 s, if nobody says more.
+        "timeout": 120,
     },
     # `lesesal rehearse` asks the hub with the token in $LESESAL_HOME/rehearsal-token.
     rehearsals.service(home),
