@@ -13,8 +13,18 @@ import postgres_server as postgresql
 import pytest
 import slurm_site as sites
 from classrooms import Classroom
+from hypothesis import HealthCheck, settings
 from slurm_classroom import slurm_classroom as classroom_on
 from xdist.scheduler import LoadScopeScheduling
+
+# How fast an example is made and tried says more of the machine than of the code.
+settings.register_profile(
+    "lesesal",
+    settings.get_profile(settings.get_current_profile_name()),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("lesesal")
 
 # What takes longest, beside the Slurms: whole classrooms, browsers, nbgrader's own commands.
 LONG = (

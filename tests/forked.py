@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
+import queue
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ ENVIRONMENT = {
     "PYTHONPATH": str(EXTENSIONS),
     "HOME": str(Path.home()),  # where matplotlib keeps its list of fonts
 }
-SECONDS = 30
+SECONDS = 60
 
 
 class Cells:
@@ -28,6 +31,19 @@ class Cells:
 
     def __init__(self, manager: AsyncKernelManager, client: Any) -> None:
         self.manager, self.client = manager, client
+
+    async def ready(self) -> None:
+        """Until it answers, and is heard: `wait_for_ready` knows of the first alone."""
+        await self.client.wait_for_ready(timeout=SECONDS)
+        last = time.monotonic() + SECONDS
+        heard, asked = None, ""
+        while heard != asked:
+            assert time.monotonic() < last, "it is not heard"
+            asked = self.client.kernel_info()
+            with contextlib.suppress(queue.Empty):
+                while heard != asked:
+                    message = await self.client.get_iopub_msg(timeout=1)
+                    heard = message["parent_header"].get("msg_id")
 
     async def run(
         self, code: str, *, awaited: str = "", printed: Callable[[], None] = lambda: None
@@ -49,7 +65,8 @@ class Cells:
             idle = idle or content == {"execution_state": "idle"}
             if kind == "stream":
                 printed()
-            if kind == "stream":
+                # What is there already is had without a pause, in which alone others can go on.
+                await asyncio.sleep(0)
                 _print(said, content["name"], _plain(content["text"]))
             elif kind != "status":
                 said.append((kind, _plain(content)))

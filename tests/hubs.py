@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 from slurm.system import free_ports
 
-SECONDS = 60
+SECONDS = 120
 # For addresses without TLS: httpx reads all the world's certificates for each client (20 ms).
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 

@@ -92,7 +92,7 @@ before = traces()
 began = time.monotonic()
 started = [start(each) for each in wanted["sandboxes"]]
 ended = [end(each, wanted["kill"]) for each in reversed(started)][::-1]
-last = time.monotonic() + 5
+last = time.monotonic() + 30
 while (left := sorted(set(traces()) - set(before))) and time.monotonic() < last:
     time.sleep(0.02)
 print(json.dumps({"ended": ended, "left": left, "seconds": time.monotonic() - began}))

@@ -19,7 +19,7 @@ from lesesal_notebook.kernels.sandbox import Sandbox
 HOST = Path(__file__).with_name("sandbox_host.py")
 EXTENSIONS = HOST.parents[1] / "extensions"
 NOBODY = 65534
-SECONDS = 60
+SECONDS = 120
 MEMORY, PROCESSES = 3 << 30, 2000
 
 

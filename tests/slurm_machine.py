@@ -34,7 +34,7 @@ LEFT_BEHIND = "/lesesal-site-"
 MIG_CAPS: Final = (30, 39, 48, 57)
 """Minor numbers of the access files of a first card's first four small slices."""
 KILL_WAIT: Final = 5
-START_SECONDS: Final = 20
+START_SECONDS: Final = 120
 LONGEST_PATH: Final = 64
 """A step's socket adds up to 38 characters, and a Unix socket's address holds 107."""
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -6,6 +6,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 import psutil
 from deployed import Deployed, deploy
+from slurm import system
 from slurm_machine import SlurmMachine
 
 # The last four are the demo's (courses/machine/home.py).
@@ -155,9 +157,8 @@ def _launcher(deployed: Deployed) -> tuple[str, ...]:
 def _end_processes_of(uid: int) -> None:
     """End what a test left running under the hub's account; useradd's account goes after it."""
     left = [process for process in psutil.process_iter() if _uid(process) == uid]
-    for process in left:
-        process.kill()
-    psutil.wait_procs(left, timeout=10)
+    system.send(left, signal.SIGKILL)
+    psutil.wait_procs(left, timeout=60)
 
 
 def _uid(process: psutil.Process) -> int | None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import nbformat
 import nbgrader.api
+import psutil
 import pytest
-from bench import grade
+from bench import grade, grade_sides
 from bench.cpu_group import cpu_group
 from bench.grade_class import ASSIGNMENTS, course, edited, read, students
 from bench.grade_sides import copy_of, growth, ours, take
@@ -54,8 +55,24 @@ def test_growth_is_told_from_the_first_third_to_the_end() -> None:
     assert growth([mib] * 5) is None
 
 
-def test_a_command_is_measured_with_what_it_started(tmp_path: Path) -> None:
-    burn = "import time\nwhile time.process_time() < 0.4: pass"
+def test_a_command_is_measured_with_what_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It goes on until its memory was looked at twice, however seldom the one who looks gets to it.
+    seen = tmp_path / "seen"
+    burn = (
+        "import os, time\nwhile time.process_time() < 0.4: pass\n"
+        "last = time.monotonic() + 60\n"
+        f"while not os.path.exists({str(seen)!r}) and time.monotonic() < last: time.sleep(0.01)"
+    )
+    sample = grade_sides._sample
+
+    def counted(memory: dict[str, list[int]], name: str, process: psutil.Process) -> None:
+        sample(memory, name, process)
+        if len(memory.get("burner", ())) > 1:
+            seen.touch()
+
+    monkeypatch.setattr(grade_sides, "_sample", counted)
     code = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {burn!r}]).wait()"
     taken = take([sys.executable, "-c", code], tmp_path, tmp_path / "log", {"burner": "while time"})
     assert 0.4 <= taken.cpu_s < 5

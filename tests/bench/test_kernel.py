@@ -29,10 +29,13 @@ def test_a_side_that_does_not_come_up_is_told(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_short_form_of_it() -> None:
-    found = kernel.measure(kernel.SESSION, "numpy", 1)
-    assert {len(values) for side in found.values() for values in side.values()} == {1}
+    found = kernel.measure(kernel.SESSION, "numpy", 3)
+    for side in found.values():
+        counts = {name: len(values) for name, values in side.items()}
+        assert counts == {"ready_s": 3, "restarted_s": 3, "cpu_s": 3, "pss_mb": 1}
     flat = kernel.summarise(found)
     # How soon, only an idle machine tells; CPU and memory are told by a busy one too.
     assert flat["cpu_s"] < flat["stock_cpu_s"] / 2
     assert flat["pss_mb"] < flat["stock_pss_mb"]
-    assert 0 < flat["ready_s"] < flat["stock_ready_s"]
+    # The best of each: what a busy machine holds up is the slower one, whichever it is.
+    assert 0 < min(found["ours"]["ready_s"]) < min(found["stock"]["ready_s"])

@@ -21,7 +21,9 @@ def browser() -> Iterator[Browser]:
         pytest.skip("No browser here: " + " ".join(missing))
     expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=chromium(), args=FLAGS, timeout=120_000
+        )
         yield browser
         browser.close()
 

@@ -82,7 +82,8 @@ def stranger(
     """Somebody with an empty tab, before the login."""
     wide = {"viewport": {"width": 1280, "height": 860}}
     opened = browser.new_context(**wide | context)
-    opened.set_default_timeout(60_000)
+    # A session's start is among what is waited for.
+    opened.set_default_timeout(120_000)
     outside: list[str] = []
     ours = (classroom.url, classroom.url.replace("http", "ws"), "data:", "blob:")
     opened.on(

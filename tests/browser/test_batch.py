@@ -13,7 +13,7 @@ from notebooks import notebook
 from people import COURSE, Person, arrive
 from playwright.sync_api import Browser, Locator, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 DONE_MS = 120_000
 
 
@@ -98,7 +98,9 @@ print(f"{start} {rate * steps:.2f}")
     # JupyterLab does not trust what it did not run; the curve is seen all the same.
     curve = outputs.get_by_role("img", name="height 0.4, lowest 0.4 at step 4")
     expect(curve).to_be_visible()
-    assert curve.evaluate("image => image.complete && image.naturalWidth > 0")
+    page.wait_for_function(
+        "image => image.complete && image.naturalWidth > 0", arg=curve.element_handle()
+    )
     student.look("batch-result")
     assert student.outside == []
 

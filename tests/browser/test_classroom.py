@@ -15,7 +15,7 @@ from deployed import CHECKOUT
 from people import arrive, dismiss, open_whole, type_into
 from playwright.sync_api import Browser, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 ASSIGNMENT = "gradient-descent"
 SOURCE = CHECKOUT / "courses/content/ai-foundations/source" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"

@@ -116,6 +116,7 @@ def test_what_is_open_is_saved_before_it_is_handed_in(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_from_fetching_to_a_receipt(browser: Browser, tmp_path: Path) -> None:
     wanted = os.environ.get("LESESAL_SCREENSHOTS")
     with running_classroom(tmp_path / "state") as classroom:

@@ -23,6 +23,8 @@ from slurm_site import SlurmSite
 
 pytestmark = pytest.mark.browser
 MINUTE = 60
+# Beside whole minutes: so long may it take until a page is there and has told how many are left.
+REST = 55
 HOUR = {"hours": 1.0, "how": "extend"}
 
 
@@ -130,7 +132,7 @@ def notices(page: Page) -> Locator:
 
 @pytest.mark.slow
 def test_in_the_language_that_was_chosen(page: Page, session: Session) -> None:
-    tell(session, 80 * MINUTE + 30)
+    tell(session, 80 * MINUTE + REST)
     page.context.add_cookies([{"name": "lesesal-language", "value": "nn", "url": session.url}])
     open_lab(page, session)
     expect(page.locator(".lesesal-End")).to_have_text("1 t 20 min att")
@@ -140,7 +142,7 @@ def test_in_the_language_that_was_chosen(page: Page, session: Session) -> None:
 
 @pytest.mark.slow
 def test_the_status_bar_shows_the_time_left_and_asks_for_more(page: Page, session: Session) -> None:
-    tell(session, 80 * MINUTE + 30)
+    tell(session, 80 * MINUTE + REST)
     open_lab(page, session)
     shown = page.locator(".lesesal-End")
     expect(shown).to_have_text("1 h 20 min left")
@@ -149,7 +151,7 @@ def test_the_status_bar_shows_the_time_left_and_asks_for_more(page: Page, sessio
     )
     expect(notices(page)).to_have_count(0)
 
-    ends = time.time() + 140 * MINUTE + 30
+    ends = time.time() + 140 * MINUTE + REST
     session.hub.more = 200, {"ends": ends, "more": None, "news": "Your session now ends later."}
     shown.click()
     dialog = page.get_by_role("dialog")
@@ -164,12 +166,14 @@ def test_the_status_bar_shows_the_time_left_and_asks_for_more(page: Page, sessio
 
 @pytest.mark.slow
 def test_a_warning_can_be_answered_and_a_refusal_says_why(page: Page, session: Session) -> None:
-    tell(session, 5 * MINUTE + 15)
+    tell(session, 5 * MINUTE + REST)
     open_lab(page, session)
     expect(notices(page)).to_have_text([re.compile("^This session ends in 5 min, (at|on) ")])
     expect(notices(page)).to_have_class([re.compile("jp-Notification-Toast-info")])
     # The next one takes its place.
-    expect(notices(page)).to_have_class([re.compile("jp-Notification-Toast-warning")])
+    expect(notices(page)).to_have_class(
+        [re.compile("jp-Notification-Toast-warning")], timeout=2 * REST * 1000
+    )
 
     session.hub.more = 409, {"message": "The machine is booked from 15:00 on."}
     notices(page).get_by_role("button", name="Give me another hour").click()
@@ -180,9 +184,10 @@ def test_a_warning_can_be_answered_and_a_refusal_says_why(page: Page, session: S
 def test_an_end_that_is_moved_elsewhere_is_shown_at_once(page: Page, session: Session) -> None:
     tell(session, 30 * MINUTE + 30)
     open_lab(page, session)
-    expect(page.locator(".lesesal-End")).to_have_text("30 min left")
-    tell(session, 14 * MINUTE + 30, more={"hours": 1.0, "how": "follow"})
-    expect(page.locator(".lesesal-End")).to_have_text("14 min left", timeout=10_000)
+    expect(page.locator(".lesesal-End")).to_have_text(re.compile("^(30|29) min left$"))
+    tell(session, 14 * MINUTE + REST, more={"hours": 1.0, "how": "follow"})
+    # It would ask by itself a minute after it was opened.
+    expect(page.locator(".lesesal-End")).to_have_text("14 min left", timeout=30_000)
     expect(notices(page)).to_have_text(
         [re.compile("^This session ends in 14 min, .*Book another hour after it$")]
     )
@@ -190,24 +195,23 @@ def test_an_end_that_is_moved_elsewhere_is_shown_at_once(page: Page, session: Se
 
 @pytest.mark.slow
 def test_the_sessions_page_counts_down_and_asks_for_more(page: Page, session: Session) -> None:
-    tell(session, 2 * MINUTE + 2)
+    tell(session, 2 * MINUTE + 20)
     page.clock.install()
     page.goto(f"{session.url}lesesal/session")
     expect(page.locator("#ends")).to_have_text(re.compile("at [0-9:]+, 2 min left$"))
-    expect(page.locator("#ends")).to_have_text(
-        re.compile("at [0-9:]+, 1 min left$"), timeout=10_000
-    )
+    page.clock.fast_forward(25_000)
+    expect(page.locator("#ends")).to_have_text(re.compile("at [0-9:]+, 1 min left$"))
     session.hub.more = 409, {"message": "The machine is booked from 15:00 on."}
     page.get_by_role("button", name="Give me another hour").click()
     expect(page.get_by_role("status")).to_have_text("The machine is booked from 15:00 on.")
-    ends = time.time() + 62 * MINUTE + 30
+    ends = time.time() + 62 * MINUTE + REST
     session.hub.more = 200, {"ends": ends, "more": None, "news": "Your session now ends later."}
     page.get_by_role("button", name="Give me another hour").click()
     expect(page.get_by_role("status")).to_have_text("Your session now ends later.")
     expect(page.locator("#ends")).to_have_text(re.compile("at [0-9:]+, 1 h 2 min left$"))
     expect(page.get_by_role("button")).to_be_hidden()
     # What was moved elsewhere is seen within a minute.
-    tell(session, 30 * MINUTE + 30)
+    tell(session, 30 * MINUTE + REST)
     page.clock.fast_forward(61_000)
     expect(page.locator("#ends")).to_have_text(re.compile("at [0-9:]+, 30 min left$"))
 
@@ -251,7 +255,7 @@ def is_saved(path: Path) -> bool:
     return "# typed, not saved" in "".join(first["source"]) and errors == ["KeyboardInterrupt"]
 
 
-def expect_the_end(page: Page, path: Path, seconds: float = 15) -> None:
+def expect_the_end(page: Page, path: Path, seconds: float = 60) -> None:
     """What a person sees at the end within that time, and what is on disk; the kernel lives."""
     expect(notices(page)).to_contain_text(
         [
@@ -260,7 +264,7 @@ def expect_the_end(page: Page, path: Path, seconds: float = 15) -> None:
         ],
         timeout=seconds * 1000,
     )
-    until(20, lambda: is_saved(path))
+    until(60, lambda: is_saved(path))
     cells = page.locator(".jp-Notebook .jp-CodeCell")
     cells.nth(0).locator(".cm-content").click()
     page.keyboard.press("Control+A")
@@ -268,7 +272,7 @@ def expect_the_end(page: Page, path: Path, seconds: float = 15) -> None:
     page.keyboard.press("Control+Enter")
     expect(cells.nth(0).locator(".jp-OutputArea-output")).to_have_text("'begun'")
     # It was the same kernel, and what came after the first saving is saved too.
-    until(20, lambda: '"execution_count": 2' in path.read_text())
+    until(60, lambda: '"execution_count": 2' in path.read_text())
 
 
 @pytest.mark.slow
@@ -297,10 +301,10 @@ def test_the_plain_notebook_interface_saves_too(page: Page, session: Session) ->
     page.keyboard.press("End")
     page.keyboard.type("  # typed")
     # It listens, once it has heard of this.
-    tell(session, 14 * MINUTE + 30)
-    expect(notices(page)).to_contain_text(["This session ends in 14 min"])
+    tell(session, 14 * MINUTE + REST)
+    expect(notices(page)).to_contain_text([re.compile("This session ends in 1[34] min")])
     os.kill(session.process.pid, signal.SIGUSR1)
-    until(15, lambda: "# typed" in path.read_text())
+    until(60, lambda: "# typed" in path.read_text())
 
 
 @pytest.mark.slow
@@ -313,7 +317,7 @@ def test_a_file_that_changed_on_disk_is_saved_beside_it(page: Page, session: Ses
     path.write_text("theirs = 1\n")
     os.kill(session.process.pid, signal.SIGUSR1)
     copy = session.home / "shared-unsaved.py"
-    until(30, lambda: copy.exists() and copy.read_text() == "typed = 2; ours = 1\n")
+    until(60, lambda: copy.exists() and copy.read_text() == "typed = 2; ours = 1\n")
     expect(page.get_by_role("dialog")).to_contain_text("has changed on disk")
     assert path.read_text() == "theirs = 1\n"
 
@@ -349,6 +353,7 @@ def open_work(person: Person) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_session_of_the_embedded_cluster_is_told_of_its_end(
     browser: Browser, tmp_path: Path
 ) -> None:
@@ -357,10 +362,11 @@ def test_a_session_of_the_embedded_cluster_is_told_of_its_end(
         home = classroom.home / "sessions" / "homes" / "student1"
         home.mkdir(mode=0o700, parents=True)
         (home / "work.ipynb").write_text(NOTEBOOK)
-        start(student, "cpu-small", hours=2.2 / 60)
+        # Two and a half minutes to open it and work in it, and the one before the end.
+        start(student, "cpu-small", hours=3.5 / 60)
         open_work(student)
         expect(student.page.locator(".lesesal-End")).to_have_text(
-            re.compile("^(1 min|[0-9]+ s) left$")
+            re.compile("^(1 min|[0-9]+ s) left$"), timeout=180_000
         )
         expect_the_end(student.page, home / "work.ipynb", seconds=120)
         student.context.close()
@@ -378,7 +384,7 @@ def test_a_job_is_told_of_its_end(
     os.chown(path, account.pw_uid, account.pw_gid)
     start(student, "cpu-small", hours=2)
     open_work(student)
-    expect(student.page.locator(".lesesal-End")).to_have_text("1 h 59 min left")
+    expect(student.page.locator(".lesesal-End")).to_have_text(re.compile(r"^1 h 5\d min left$"))
     machine = slurm_site.machine
     [job] = machine.command("squeue", "--noheader", "--user=student3", "-o", "%A").stdout.split()
     machine.command("scancel", "--signal=USR1", "--batch", job)

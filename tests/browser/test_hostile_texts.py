@@ -52,6 +52,7 @@ def hub(folder: Path) -> Iterator[Hub]:
 @pytest.fixture(scope="module")
 def page(browser: Browser, hub: Hub) -> Iterator[Page]:
     context = browser.new_context()
+    context.set_default_timeout(60_000)
     page = context.new_page()
     page.goto(f"{hub.url}/hub/login")
     page.get_by_label("Username").fill(USER)

@@ -16,10 +16,11 @@ from deployed import CHECKOUT
 from people import Person, open_whole, stranger
 from playwright.sync_api import Browser, Locator, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+# Minutes on a machine that does nothing else, and many times that on others.
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 COURSE, ASSIGNMENT = "onboarding", "first-day"
-# A sweep of six tasks, one after the other on a machine with other work.
-SWEEP_MS = 180_000
+# A notebook's cells; and those that wait for a job, and for a sweep of six, one after the other.
+CELLS_MS, SWEEP_MS = 240_000, 600_000
 
 
 @pytest.fixture
@@ -59,7 +60,16 @@ def fetch(person: Person) -> None:
     expect(fetched.locator("a.assignment-notebooks-link")).to_be_visible()
 
 
-def run_all(person: Person, name: str, milliseconds: float = 60_000) -> Locator:
+def wait_longer(person: Person) -> None:
+    """Let the cells that wait for batch jobs do so longer: who reads runs them again instead."""
+    home = person.classroom.home / "sessions/homes" / person.name
+    notebook = home / COURSE / ASSIGNMENT / "4-batch-job.ipynb"
+    text = notebook.read_text()
+    assert text.count("seconds=120") == 1
+    notebook.write_text(text.replace("seconds=120", "seconds=240"))
+
+
+def run_all(person: Person, name: str, milliseconds: float = CELLS_MS) -> Locator:
     """Open one of the notebooks, run all its cells and save it; its cells' outputs."""
     page, home = person.page, f"{person.classroom.url}/user/{person.name}/{COURSE}"
     page.goto(f"{home}/lab/tree/{COURSE}/{ASSIGNMENT}/{name}.ipynb?reset")
@@ -136,6 +146,7 @@ def test_from_the_link_to_the_archive(browser: Browser, classroom: Classroom) ->
     run_all(person, "3-data")
 
     # Batch jobs: one with parameters, and a sweep.
+    wait_longer(person)
     outputs = run_all(person, "4-batch-job", SWEEP_MS)
     progress = outputs.locator(".lesesal-Progress")
     expect(progress).to_contain_text("Done: 60 steps")

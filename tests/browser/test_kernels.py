@@ -59,7 +59,7 @@ def test_the_page_makes_kernels_ready_and_its_buttons_restart_and_stop_them(
     page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(output(page, 0, 1)).to_have_text(forked)
-    assert not psutil.pid_exists(first)
+    until(lambda: not psutil.pid_exists(first), "the first kernel does not end")
 
     # JupyterLab's debugger attaches to it.
     bug = page.get_by_role("button", name="Enable Debugger")

@@ -55,7 +55,7 @@ def jobs(site: SlurmSite, user: str) -> list[str]:
 
 def until_requeued(site: SlurmSite, job: str) -> None:
     """Until the job is in the queue again, to begin in two minutes."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     argv = ("squeue", "--noheader", "-o%r", f"--jobs={job}")
     while site.machine.command(*argv).stdout.strip() != "BeginTime":
         assert time.monotonic() < deadline

@@ -35,6 +35,7 @@ c.JupyterHub.spawner_class = "simple"
 c.Spawner.cmd = [sys.executable, "{server}"]
 c.JupyterHub.services.append({{
     "name": "classroom", "url": "http://127.0.0.1:{port}", "oauth_no_confirm": True,
+    "timeout": 120,
     "environment": {{"LESESAL_DATABASE_URL": "{database}"}},
     "command": [sys.executable, "-m", "courses.classroom", "--home={home}"]}})
 c.JupyterHub.load_roles += [
@@ -129,14 +130,14 @@ class Classroom:
         return httpx.Client(
             base_url=self.url if proxied else self.direct,
             headers={"Authorization": f"token {self._tokens[user]}"},
-            timeout=30,
+            timeout=60,
             verify=hubs.NO_CERTIFICATES,
         )
 
     @contextmanager
     def browser(self, user: str) -> Iterator[httpx.Client]:
         """What a person's browser is after the login: cookies, no token."""
-        with httpx.Client(base_url=self.url, follow_redirects=True, timeout=30) as browser:
+        with httpx.Client(base_url=self.url, follow_redirects=True, timeout=60) as browser:
             login = browser.get("")
             assert urlsplit(str(login.url)).path == "/hub/login"
             xsrf = browser.cookies.get("_xsrf", path="/hub/")
@@ -168,7 +169,7 @@ def classroom(
     config = CONFIG.format(home=home, server=server, port=port, database=database)
     with hubs.running_hub(home, config) as hub:
         direct = f"http://127.0.0.1:{port}/services/classroom/"
-        assert httpx.get(f"{direct}api/health").status_code == 200
+        assert httpx.get(f"{direct}api/health", timeout=60).status_code == 200
         hub.api("POST", "users", json={"usernames": list(USERS)}).raise_for_status()
         yield Classroom(hub, direct, home, store)
     store.close()

@@ -45,7 +45,7 @@ from hatchling.build import *
 gate = pathlib.Path(os.environ.get("LESESAL_TEST_GATE", "/dev/null/no-gate"))
 if gate.exists():
     gate.with_suffix(".reached").touch()
-until = time.monotonic() + 60
+until = time.monotonic() + 250
 while gate.exists() and time.monotonic() < until:
     time.sleep(0.01)
 """
@@ -125,6 +125,6 @@ def said_by(python: Path | str, program: str, user: int | None = None) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=30,
+        timeout=120,
     )
     return done.stdout.strip()

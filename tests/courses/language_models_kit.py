@@ -109,6 +109,8 @@ def grade(course: Path, assignment: str, students: list[str]) -> dict[str, Grade
             *(LESESAL, "grade", course, assignment, "--json", report, "--python", TORCH),
             *("--dataset", f"language-models/logbook={LOGBOOK}", "--workers", "2"),
             *("--preload", "torch,matplotlib.pyplot", "--students", ",".join(students)),
+            # Half a minute for a cell would do on a machine with nothing else to do.
+            *("--cell-seconds", "240", "--seconds", "900"),
         ],
         capture_output=True,
         text=True,

@@ -45,6 +45,7 @@ TASKS = b'[{"name": "1", "score": 7.5, "max_score": 10}]'
 # In the course "optics"; finn is in no course, and olga runs the site.
 ROLES = {"ada": "instructor", "eva": "assistant", "ben": "student", "cleo": "student"}
 OPERATOR = "olga"
+SECONDS = 60
 
 
 def _sessions() -> dict[str, dict[str, object]]:
@@ -108,7 +109,7 @@ class LitClassroom:
         return httpx.Client(
             base_url=self.url,
             headers={"Authorization": f"token {user}", **headers},
-            timeout=30,
+            timeout=SECONDS,
             verify=NO_CERTIFICATES,
         )
 
@@ -177,17 +178,20 @@ def _fill(store: Store, url: str) -> dict[str, str]:
     archive = zipped({"lenses.ipynb": b'{"cells": []}'})
     for name in ("lenses", "prisms", "lasers"):
         httpx.put(
-            f"{base}/assignments/{name}/release", content=archive, headers=ada
+            f"{base}/assignments/{name}/release", content=archive, headers=ada, timeout=SECONDS
         ).raise_for_status()
-    httpx.get(f"{base}/assignments/lasers", headers=cleo)
+    httpx.get(f"{base}/assignments/lasers", headers=cleo, timeout=SECONDS)
     ids = []
     for name, who in (("lenses", ben), ("prisms", ben), ("prisms", cleo)):
-        answer = httpx.post(f"{base}/assignments/{name}/submissions", content=archive, headers=who)
+        address = f"{base}/assignments/{name}/submissions"
+        answer = httpx.post(address, content=archive, headers=who, timeout=SECONDS)
         ids.append(answer.raise_for_status().json()["id"])
     for text in (b"2", b"3"):
         address = f"{base}/assignments/prisms/submissions"
-        httpx.post(address, content=zipped({"a.ipynb": text}), headers=cleo).raise_for_status()
-    httpx.put(f"{base}/submissions/{ids[2]}/choice", headers=cleo).raise_for_status()
+        content = zipped({"a.ipynb": text})
+        httpx.post(address, content=content, headers=cleo, timeout=SECONDS).raise_for_status()
+    choice = f"{base}/submissions/{ids[2]}/choice"
+    httpx.put(choice, headers=cleo, timeout=SECONDS).raise_for_status()
     for each in ids[:2]:
         httpx.put(
             f"{base}/submissions/{each}/feedback?score=7.5&max_score=10",
@@ -195,6 +199,7 @@ def _fill(store: Store, url: str) -> dict[str, str]:
                 {"lenses.html": FEEDBACK.encode(), "more/2.html": b"2", ".tasks.json": TASKS}
             ),
             headers=ada,
+            timeout=SECONDS,
         ).raise_for_status()
     names = {"slug": "optics", "graded": ids[0], "late": ids[1], "ungraded": ids[2]}
     _grade(store, ids)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,10 +42,11 @@ def test_a_classroom_whose_hub_does_not_run(tmp_path: Path) -> None:
     said = lesesal_check("--json", "--home", tmp_path, "--user=kari", code=1)
     document = json.loads(said)
     here, job = "cluster here", "a job in here, as kari"
-    # Whose account the tests run as, and its limits, are this machine's.
+    # Whose account the tests run as, its limits, and how quick all is, are this machine's.
     own = {"account", "open files"}
+    quick = re.compile(r"a session's imports take [0-9.]+ s\.")
     assert [
-        (each["where"], each["name"], each["state"])
+        (each["where"], each["name"], "ok" if quick.fullmatch(each["sentence"]) else each["state"])
         for each in document["findings"]
         if each["name"] not in own
     ] == [

@@ -76,7 +76,7 @@ def test_files_that_are_none(data: bytes, words: str) -> None:
         roster.read(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.one_of(
         st.binary(max_size=300),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lesesal_notebook.check import Expectation, check, difference, written
@@ -155,13 +155,11 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_everything_equals_itself(value: Any) -> None:
     check(value, equals=value)
 
 
-@settings(deadline=None)
 @given(VALUES, VALUES)
 def test_different_text_is_different(one: Any, other: Any) -> None:
     """What is equal to Python is equal here, and the other way round but for numbers' types."""

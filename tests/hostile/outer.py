@@ -61,11 +61,11 @@ class _Group:
 
 def _remove(folder: Path) -> None:
     """Once its last process has gone, which takes the kernel a moment."""
-    for patience in range(200):
+    for patience in range(1200):
         try:
             folder.rmdir()
         except OSError:
-            if patience == 199:
+            if patience == 1199:
                 raise
             time.sleep(0.05)
         else:

@@ -20,9 +20,12 @@ from courses.coursedir.generate import generate
 
 HONEST = [f"honest{number:02}" for number in range(1, 7)]
 KINDS = assignment.kinds()
+OPTIONS = ("--memory-mb", "600", "--workers", "2")
 # A short cell, so that what never ends costs seconds; all cells together have time enough also
 # on a machine with much to do.
-OPTIONS = ("--cell-seconds", "6", "--seconds", "60", "--memory-mb", "600", "--workers", "2")
+SHORT = ("--cell-seconds", "10", "--seconds", "90")
+# Where nothing lasts.
+LONG = ("--cell-seconds", "60", "--seconds", "200")
 
 
 # One of each sort, for every run of the tests.
@@ -35,7 +38,7 @@ FEW = {
 class Class:
     """A course directory in which everybody has handed in, and what came of grading it once."""
 
-    def __init__(self, root: Path, kinds: Iterable[str]) -> None:
+    def __init__(self, root: Path, kinds: Iterable[str], limits: Iterable[str]) -> None:
         written = root / "written" / "source" / assignment.NAME
         written.mkdir(parents=True)
         nbformat.write(assignment.source(), written / f"{assignment.NAME}.ipynb")
@@ -55,7 +58,8 @@ class Class:
         for name in kinds:
             assignment.hand_in(release, self._submitted(name), KINDS[name])
         report = root / "report.json"
-        done = outer.lesesal("grade", self.directory, assignment.NAME, *OPTIONS, "--json", report)
+        options = (*OPTIONS, *limits, "--json", report)
+        done = outer.lesesal("grade", self.directory, assignment.NAME, *options)
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stdout + done.stderr
         found = json.loads(report.read_text("utf-8"))["submissions"]
@@ -88,11 +92,11 @@ class Class:
 
 @pytest.fixture(scope="module")
 def everybody(tmp_path_factory: pytest.TempPathFactory) -> Class:
-    return Class(tmp_path_factory.mktemp("hostile"), KINDS)
+    return Class(tmp_path_factory.mktemp("hostile"), KINDS, SHORT)
 
 
 def test_a_few_kinds(tmp_path: Path) -> None:
-    found = Class(tmp_path, FEW)
+    found = Class(tmp_path, FEW, LONG)
     for name in HONEST:
         found.honest(name)
     for name in FEW:

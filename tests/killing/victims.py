@@ -16,7 +16,7 @@ import httpx
 import psutil
 from killing.hub_stand_in import PREFIX
 from postgres_server import PostgresServer
-from slurm.system import free_ports
+from slurm.system import ask, free_ports
 
 SECONDS = 180
 
@@ -104,9 +104,12 @@ class Backend(Postmaster):
     def kill(self) -> None:
         _, *children = self.processes()
         # Their names end with whom they work for, where, and what they do.
-        backends = [each for each in children if "postgres: lesesal " in " ".join(each.cmdline())]
+        lines = {each: " ".join(ask(each.cmdline) or ()) for each in children}
+        backends = [each for each, line in lines.items() if "postgres: lesesal " in line]
         if backends:
             process = random.choice(backends)
-            process.kill()
-            psutil.wait_procs([process], SECONDS)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+                # With it all of them end, and what one of them still answers tells nothing.
+                psutil.wait_procs(backends, SECONDS)
         self._classroom.until_it_answers()

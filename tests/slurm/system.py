@@ -23,7 +23,8 @@ import psutil
 
 HOSTS: Final = Path("/etc/hosts")
 MEMORY_CGROUPS: Final = Path("/sys/fs/cgroup/memory")
-END_SECONDS: Final = 5
+TERM_SECONDS: Final = 5
+KILL_SECONDS: Final = 60
 POLL_SECONDS: Final = 0.02
 
 T = TypeVar("T")
@@ -35,10 +36,14 @@ class ProcessesRemainError(Exception):
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, below those that the kernel gives to outgoing connections."""
+    """Ports that nobody listens on, below those that the kernel gives to outgoing connections.
+
+    They are taken later: so each of those who run tests side by side has its own to draw from.
+    """
     ports: list[int] = []
+    mine = 25000 + 500 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw9")[2:]) % 10)
     with contextlib.ExitStack() as held:
-        for port in random.sample(range(20000, 30000), 1000):
+        for port in random.sample(range(mine, mine + 500), 500):
             probe = held.enter_context(socket.socket())
             with contextlib.suppress(OSError):
                 probe.bind(("", port))
@@ -165,7 +170,8 @@ def end(find: Find, *signals: signal.Signals) -> None:
     """End all that `find` finds, also while it waits: SIGTERM, then SIGKILL, unless told."""
     for number in signals or (signal.SIGTERM, signal.SIGKILL):
         told: set[psutil.Process] = set()
-        if until(partial(_all_gone, find, number, told), END_SECONDS):
+        patience = KILL_SECONDS if number == signal.SIGKILL else TERM_SECONDS
+        if until(partial(_all_gone, find, number, told), patience):
             return
     raise ProcessesRemainError(f"These processes do not end: {find()}")
 

@@ -14,6 +14,7 @@ from spawners.overview import Overview
 from spawners.watcher import Watched, Watcher
 
 SPEC = spec("kim")
+SECONDS = 60
 Step = Job | None | ClusterSilent
 
 
@@ -73,13 +74,13 @@ async def never(host: str, port: int) -> None:
 
 
 async def until(what: Bid, phase: Phase) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SECONDS):
         while what.phase is not phase:
             await asyncio.sleep(0.001)
 
 
 async def up(one: Bid, boot_timeout: float = 60) -> tuple[str, int]:
-    return await asyncio.wait_for(one.up(boot_timeout, at_once), 5)
+    return await asyncio.wait_for(one.up(boot_timeout, at_once), SECONDS)
 
 
 async def test_waiting_then_running_then_reported() -> None:
@@ -92,7 +93,7 @@ async def test_waiting_then_running_then_reported() -> None:
     assert one.port is None
     one.take_port(40123)
     one.take_port(666)
-    assert await asyncio.wait_for(coming, 5) == ("gpu1", 40123)
+    assert await asyncio.wait_for(coming, SECONDS) == ("gpu1", 40123)
 
 
 async def test_a_report_before_the_cluster_says_running_is_kept() -> None:
@@ -145,7 +146,7 @@ async def test_an_end_after_the_report_is_noticed_too() -> None:
     await until(one, Phase.OPENING)
     cluster.steps = [job(JobState.ENDED, exit_code=1)]
     with pytest.raises(JobLost, match="exit code 1"):
-        await asyncio.wait_for(coming, 5)
+        await asyncio.wait_for(coming, SECONDS)
 
 
 @pytest.mark.parametrize(("reported", "word"), [(False, "report"), (True, "answer")])
@@ -154,7 +155,7 @@ async def test_only_booting_counts_against_the_timeout(*, reported: bool, word: 
     if reported:
         one.take_port(40123)
     with pytest.raises(JobLost, match=f"did not {word} within 0 seconds of its start"):
-        await asyncio.wait_for(one.up(0.05, never), 5)
+        await asyncio.wait_for(one.up(0.05, never), SECONDS)
     assert one.job is not None
     assert one.job.state is JobState.RUNNING
 
@@ -198,7 +199,7 @@ async def test_the_first_bid_that_answers_wins_and_the_others_are_ended() -> Non
     expected = launch.expecting(2)
     assert expected is second
     second.take_port(40123)
-    assert await asyncio.wait_for(coming, 5) == (second, ("gpu1", 40123))
+    assert await asyncio.wait_for(coming, SECONDS) == (second, ("gpu1", 40123))
     assert (waits.cancelled, runs.cancelled) == (["1"], [])
 
 
@@ -207,7 +208,7 @@ async def test_a_bid_that_is_lost_is_a_note_while_another_is_left() -> None:
     lost = bid(Scripted(job(JobState.ENDED, exit_code=3)), attempt=2)
     launch = Launch([waits, lost], 60, at_once)
     coming = asyncio.create_task(launch.up())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SECONDS):
         while not launch.notes:
             await asyncio.sleep(0.001)
     assert launch.notes == ["Small: The session ended: its program stopped with exit code 3."]

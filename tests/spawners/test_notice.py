@@ -57,10 +57,16 @@ async def test_a_session_is_told_before_its_end(
 
 async def test_the_embedded_cluster_tells_once_for_each_end(tmp_path: Path) -> None:
     place = local_place(tmp_path)
-    job = await submit(place, LISTENS, hours=4 * SECOND)
+    # Within the minute before its end: it is told as soon as it listens.
+    job = await submit(place, LISTENS, hours=40 * SECOND)
     await until_printed(place, job, "up", "told")
-    await place.cluster.extend(job, place.spec.username, hours=2 * SECOND)
+    await place.cluster.extend(job, place.spec.username, hours=10 * SECOND)
     await until_printed(place, job, "up", "told", "told")
+    for _ in range(5):  # looks that tell nothing more
+        await place.cluster.snapshot()
+        await asyncio.sleep(0.2)
+    # Its end is now, however long all that took.
+    await place.cluster.extend(job, place.spec.username, hours=-60 * SECOND)
     assert await ended_as(place, job) == "TIMEOUT"
     assert await printed(place) == ["up", "told", "told"]
 
@@ -69,7 +75,7 @@ async def test_a_batch_run_is_told_two_minutes_before(tmp_path: Path) -> None:
     place = local_place(tmp_path)
     run = replace(place, spec=replace(place.spec, key=replace(place.spec.key, run="train")))
     job = await submit(run, LISTENS, hours=118 * SECOND)
-    async with asyncio.timeout(20):  # a session would be told in 58 s
+    async with asyncio.timeout(50):  # a session would be told in 58 s
         await until_printed(run, job, "up", "told")
     await run.cluster.cancel(job, run.spec.username)
 

@@ -72,7 +72,7 @@ async def test_hurrying_is_answered_before_the_interval_but_not_without_bound() 
     watcher = Watcher(cluster.look, interval=60)
     await watcher.next()
     for _ in range(3):
-        await asyncio.wait_for(watcher.next(hurry=True), timeout=5)
+        await asyncio.wait_for(watcher.next(hurry=True), timeout=50)
     assert cluster.asked == 4
 
 
@@ -81,7 +81,7 @@ async def test_a_look_that_breaks_is_told_to_those_who_wait() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await asyncio.wait_for(Watcher(broken, interval=0.01).next(), timeout=5)
+        await asyncio.wait_for(Watcher(broken, interval=0.01).next(), timeout=60)
 
 
 async def test_a_silent_cluster_is_left_in_peace_also_by_those_who_come_in_turn() -> None:
@@ -113,11 +113,13 @@ async def test_silence_is_told_with_its_beginning_until_it_ends() -> None:
     assert watcher.silent_since is None
     cluster.silent = True
     before = time.time()
-    for _ in range(2):
-        with pytest.raises(ClusterSilent):
-            await watcher.next(hurry=True)
+    with pytest.raises(ClusterSilent):
+        await watcher.next(hurry=True)
+    after = time.time()
+    with pytest.raises(ClusterSilent):
+        await watcher.next(hurry=True)
     assert watcher.silent_since is not None
-    assert before <= watcher.silent_since <= before + 0.2
+    assert before <= watcher.silent_since <= after
     assert watcher.failures == 2
     cluster.silent = False
     await watcher.next(hurry=True)
@@ -135,7 +137,7 @@ async def test_a_cluster_that_hangs_counts_as_silent_before_the_look_is_given_up
 
     watcher = Watcher(hangs, interval=0.01)
     look = asyncio.ensure_future(watcher.next())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(50):
         while watcher.silent_since is None:
             await asyncio.sleep(0.01)
     look.cancel()
@@ -145,15 +147,14 @@ async def test_a_look_that_was_held_up_does_not_put_off_the_next_for_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("spawners.watcher.LONGEST_PAUSE", 0.3)
-    times: list[float] = []
+    # A look may use so little of the time that the next one would come after 200 seconds.
+    monkeypatch.setattr("spawners.watcher.BUSY_SHARE", 0.001)
 
     async def held_up() -> dict[JobId, Job]:
-        times.append(asyncio.get_running_loop().time())
         await asyncio.sleep(0.2)
         return {}
 
     watcher = Watcher(held_up, interval=0.01)
-    await watcher.next()
-    await asyncio.wait_for(watcher.next(), timeout=5)
-    # A tenth of the time would be a rest of two seconds.
-    assert 0.25 < times[1] - times[0] < 1
+    first = await watcher.next()
+    second = await asyncio.wait_for(watcher.next(), timeout=60)
+    assert second.asked - first.asked > 0.29

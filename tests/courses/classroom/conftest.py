@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from classroom_world import ROLES, Person, World
+from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from conftest import Classroom
+
+# Playwright's five seconds are too few for a busy machine.
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +29,7 @@ def clients(classroom: Classroom) -> Iterator[dict[str, Person]]:
     accounts.write_text(json.dumps([*known, *new]))
     classroom.hub.api("POST", "users", json={"usernames": named}).raise_for_status()
     with ExitStack() as stack:
-        nobody = stack.enter_context(httpx.Client(base_url=classroom.direct, timeout=30))
+        nobody = stack.enter_context(httpx.Client(base_url=classroom.direct, timeout=60))
         found = {"nobody": Person(nobody, nobody)}
         for name in named:
             program = stack.enter_context(classroom.client(name))

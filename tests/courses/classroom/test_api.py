@@ -106,7 +106,7 @@ NO_ASSIGNMENT = "There is no assignment 'nope' in this course. Look at its list.
 
 
 def test_health(classroom: Classroom) -> None:
-    answer = httpx.get(f"{classroom.direct}api/health")
+    answer = httpx.get(f"{classroom.direct}api/health", timeout=60)
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
@@ -124,7 +124,7 @@ def test_the_database_goes_away_and_comes_back(
     try:
         assert_error(ben.get("api/courses"), 503, sentence)
         assert_error(ben.post(address, content=ARCHIVE), 503, sentence)
-        assert httpx.get(f"{classroom.direct}api/health").status_code == 503
+        assert httpx.get(f"{classroom.direct}api/health", timeout=60).status_code == 503
     finally:
         server.start()
     assert [each["slug"] for each in ben.get("api/courses").json()] == [slug]
@@ -514,7 +514,7 @@ def test_a_client_that_goes_away(
 
     def body() -> Iterator[bytes]:
         yield ARCHIVE[:10]
-        end = time.monotonic() + 5
+        end = time.monotonic() + 60
         while not list((classroom.home / "blobs" / "incoming").iterdir()):
             assert time.monotonic() < end
             time.sleep(0.01)
@@ -528,7 +528,7 @@ def test_a_client_that_goes_away(
 
 def assert_nothing_incoming(classroom: Classroom) -> None:
     """The service removes its file after it has answered: a moment later it is gone."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while left := list((classroom.home / "blobs" / "incoming").iterdir()):
         assert time.monotonic() < end, left
         time.sleep(0.05)
@@ -547,19 +547,19 @@ def _pour(classroom: Classroom, ben: httpx.Client, path: str, chunked: bool) -> 
     length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {100 * 10**9}"
     block = b"x" * 1_000_000
     sent, answer = 0, b""
-    with socket.create_connection((url.host, url.port or 80), timeout=20) as connection:
+    with socket.create_connection((url.host, url.port or 80), timeout=60) as connection:
         head = (
             f"POST {url.path}{path} HTTP/1.1\r\nHost: {url.host}\r\n"
             f"Authorization: {ben.headers['Authorization']}\r\n{length}\r\n\r\n"
         )
+        asked = time.monotonic()
         connection.sendall(head.encode())
         if not chunked:
-            answer = connection.recv(65536)
-            seen = time.monotonic()
             while piece := connection.recv(65536):
                 answer += piece
-            # A client that was still sending would lose the answer if the end came with it.
-            assert time.monotonic() - seen > 0.5
+            # A client that was still sending would lose the answer if the end came with it. Not
+            # from when the answer is read: this process may be held up before it reads.
+            assert time.monotonic() - asked > 0.9
             return sent, answer
         connection.setblocking(False)
         data = b""
@@ -580,7 +580,7 @@ def _pour(classroom: Classroom, ben: httpx.Client, path: str, chunked: bool) -> 
                 try:
                     count = connection.send(data)
                 except (BrokenPipeError, ConnectionResetError):
-                    break
+                    continue  # the answer may have come meanwhile
                 data, sent = data[count:], sent + count
     return sent, answer
 
@@ -670,22 +670,22 @@ def test_malformed_scores(
 
 def test_without_token(classroom: Classroom, slug: str) -> None:
     message = "The request has no token. Send a JupyterHub token in the header Authorization."
-    assert_error(httpx.get(f"{classroom.direct}api/courses"), 403, message)
+    assert_error(httpx.get(f"{classroom.direct}api/courses", timeout=60), 403, message)
     address = f"{classroom.direct}api/courses/{slug}/assignments/lenses/submissions"
-    assert_error(httpx.post(address, content=ARCHIVE), 403, message)
+    assert_error(httpx.post(address, content=ARCHIVE, timeout=60), 403, message)
 
 
 def test_with_a_token_that_nobody_gave(classroom: Classroom) -> None:
-    answer = httpx.get(f"{classroom.direct}api/courses", headers={"Authorization": "token made-up"})
+    made_up = {"Authorization": "token made-up"}
+    answer = httpx.get(f"{classroom.direct}api/courses", headers=made_up, timeout=60)
     message = "The hub does not know this token. Restart your session to get a new one."
     assert_error(answer, 403, message)
 
 
 def test_with_a_token_for_something_else(classroom: Classroom) -> None:
     token = classroom.token("ben", ["read:users!user"])
-    answer = httpx.get(
-        f"{classroom.direct}api/courses", headers={"Authorization": f"token {token}"}
-    )
+    narrow = {"Authorization": f"token {token}"}
+    answer = httpx.get(f"{classroom.direct}api/courses", headers=narrow, timeout=60)
     assert_error(
         answer,
         403,
@@ -695,7 +695,7 @@ def test_with_a_token_for_something_else(classroom: Classroom) -> None:
 
 def test_with_a_services_token(classroom: Classroom) -> None:
     service = {"Authorization": f"token {classroom.hub.token}"}
-    answer = httpx.get(f"{classroom.direct}api/courses", headers=service)
+    answer = httpx.get(f"{classroom.direct}api/courses", headers=service, timeout=60)
     message = "This token is a service's; the classroom serves people."
     assert_error(answer, 403, message)
 

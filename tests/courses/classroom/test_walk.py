@@ -57,7 +57,9 @@ def furnish(room: LitClassroom) -> None:
 
     def ask(who: str, method: str, path: str, content: bytes | None = None) -> httpx.Response:
         headers = {"Authorization": f"token {who}"}
-        answer = httpx.request(method, f"{base}/{path}", content=content, headers=headers)
+        answer = httpx.request(
+            method, f"{base}/{path}", content=content, headers=headers, timeout=60
+        )
         return answer.raise_for_status()
 
     for name in ("regression", "networks"):

@@ -67,6 +67,7 @@ def with_all_figures(assignment: str) -> dict[str, Any]:
     return notebook
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_points_are_given_and_taken_as_they_should(assignment: str, tmp_path: Path) -> None:
     cell_id, wrong, lost = MISTAKES[assignment]

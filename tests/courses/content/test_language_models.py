@@ -33,6 +33,7 @@ def made(once: Callable[..., Path]) -> Path:
 
 
 @needs_torch
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_solutions_get_full_marks_and_the_untouched_version_none(
     made: Path, assignment: str, tmp_path: Path

@@ -152,6 +152,7 @@ def test_the_course_is_checked_without_a_word_of_warning() -> None:
     )
 
 
+@pytest.mark.timeout(900)
 def test_handing_in_gives_the_point(tmp_path: Path) -> None:
     course = tmp_path / "course"
     shutil.copytree(COURSE / "source", course / "source")

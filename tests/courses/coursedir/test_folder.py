@@ -33,7 +33,7 @@ timezone = "UTC"
 [[assignments]]
 name = "{name}"
 title = "Homework"
-due = 2026-11-27T23:59:00+01:00
+due = 2096-11-27T23:59:00+01:00
 late = "penalty"
 penalty_per_day = 0.25
 {was}
@@ -108,11 +108,11 @@ def test_the_whole_way(store: Store, tmp_path: Path) -> None:
     assert collected(folder, "ben", "hw") == at
     notes = json.loads((folder / ".lesesal/late/hw.json").read_text())
     assert notes["ben"][at.isoformat()] == {
-        "due": "2026-11-27T22:59:00.000000+00:00",
+        "due": "2096-11-27T22:59:00.000000+00:00",
         "days": 0,
         "penalty": 0.0,
     }
-    assert due_of(folder, "hw") == datetime(2026, 11, 27, 22, 59, tzinfo=UTC)
+    assert due_of(folder, "hw") == datetime(2096, 11, 27, 22, 59, tzinfo=UTC)
     hand_in(store, "ben", "hw", "second")
     assert collect(store, "ps", "hw").new == ("ben",)
     assert (there / "nb.ipynb").read_text() == "second"

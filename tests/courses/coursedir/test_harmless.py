@@ -101,7 +101,7 @@ MATHML = set(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(ALPHABET), max_size=40).map("".join))
 def test_nothing_else_comes_out(text: str) -> None:
     for html in (clean(text), markdown(text), latex(text)):

@@ -22,12 +22,12 @@ def test_tests_that_fail_differ_or_are_slow(tmp_path: Path) -> None:
     notebook = nbformat.read(place, as_version=4)
     notebook.cells += [
         cell("code", "import os\nassert os.urandom(1)[0] < 128", "chance", 1),
-        cell("code", "import time\ntime.sleep(1)\nassert focus", "slow", 1),
+        cell("code", "import time\ntime.sleep(3.5)\nassert focus", "slow", 1),
         cell("code", "assert focus == 3", "wrong", 1),
     ]
     nbformat.write(notebook, place)
     toml = folder / "course.toml"
-    toml.write_text(toml.read_text() + "[grading]\ncell_seconds = 3\n")
+    toml.write_text(toml.read_text() + "[grading]\ncell_seconds = 12\n")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     words = ["course", "check", str(folder)]
     assert "lenses, " not in CliRunner().invoke(app, words, catch_exceptions=False).stdout

@@ -44,7 +44,7 @@ def program(with_image: Site) -> Iterator[list[str]]:
     found = interpreter_of(with_image.root, "optics")
     assert found is not None
     yield list(found)
-    until(lambda: not mounters(image.path), "the mount is gone", 10)
+    until(lambda: not mounters(image.path), "the mount is gone", 60)
 
 
 def mounters(image: Path) -> list[int]:
@@ -68,7 +68,7 @@ def as_nobody(*command: str, path: str = os.defpath) -> tuple[str, str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=60,
     )
     return done.stdout.strip(), done.stderr.strip()
 
@@ -102,9 +102,9 @@ def test_a_program_runs_from_the_image_and_nobody_else_sees_it(
         status = Path(f"/proc/{running.pid}/status").read_text()
         assert "CapEff:\t0000000000000000\n" in status
         assert "CapInh:\t0000000000000000\n" in status
-        _, said = running.communicate("\n", timeout=30)
+        _, said = running.communicate("\n", timeout=60)
         assert (running.returncode, said) == (0, "")
-    until(lambda: not psutil.pid_exists(mounter), "the mount's process has ended", 10)
+    until(lambda: not psutil.pid_exists(mounter), "the mount's process has ended", 60)
 
 
 @can_mount
@@ -128,7 +128,7 @@ def test_the_mount_outlives_the_signals_that_a_session_handles(
         assert running.stdout is not None
         assert running.stdout.readline() == "ready\n"
         os.killpg(running.pid, signal.SIGTERM)
-        out, err = running.communicate(timeout=30)
+        out, err = running.communicate(timeout=60)
     assert (running.returncode, err) == (0, "")
     assert out.startswith(f"True {site.shelf[site.shelf.current()]}/lib/")
 
@@ -141,7 +141,7 @@ def test_a_killed_program_leaves_no_mount(site: Site, program: list[str]) -> Non
         assert running.stdout.readline().startswith("True")
         assert len(mounters(image)) == 1
         running.kill()
-    until(lambda: not mounters(image), "the mount is gone", 10)
+    until(lambda: not mounters(image), "the mount is gone", 60)
 
 
 @can_mount
@@ -150,7 +150,7 @@ def test_an_image_that_cannot_be_mounted(site: Site, program: list[str]) -> None
     image_of(folder).path.write_bytes(b"no image")
     assert site.shelf.problems(folder.name) == [f"{folder.name}.squashfs was changed."]
     with on_a_node(site, *program, "-c", SEES) as running:
-        out, err = running.communicate(timeout=30)
+        out, err = running.communicate(timeout=60)
     assert out.startswith(f"False {folder} ")
     assert "runs from its folder: its image was not mounted." in err
 

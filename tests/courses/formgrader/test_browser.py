@@ -97,8 +97,11 @@ CELLS = [
 def browser() -> Iterator[Browser]:
     if missing := browser_missing():
         pytest.skip("No browser here: " + " ".join(missing))
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=chromium(), args=FLAGS, timeout=120_000
+        )
         yield browser
         browser.close()
 
@@ -107,6 +110,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, classroom: Classroom) -> Iterator[Page]:
     """Of ada, who has logged in."""
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        context.set_default_timeout(60_000)
         page = context.new_page()
         page.goto(classroom.url)
         page.get_by_label("Username").fill("ada")

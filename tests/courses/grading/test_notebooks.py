@@ -127,7 +127,7 @@ CELL = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.fixed_dictionaries(
         {"nbformat": st.just(4) | st.integers(0, 6)},

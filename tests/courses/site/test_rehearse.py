@@ -47,6 +47,7 @@ c.ClusterSpawner.environment = {{
     "LESESAL_CLASSROOM_URL": "http://127.0.0.1:{port}/services/classroom/"}}
 c.JupyterHub.services += [rehearsals.service(home), {{
     "name": "classroom", "url": "http://127.0.0.1:{port}", "oauth_no_confirm": True,
+    "timeout": 120,
     "command": ["{python}", "-m", "courses.classroom", "--home={home}"]}}]
 entry = "access:services!service=classroom"
 c.JupyterHub.load_roles += [
@@ -85,7 +86,7 @@ class Site:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=120,
+            timeout=250,
         )
         assert done.returncode == code, done.stdout
         assert "Traceback" not in done.stdout
@@ -238,13 +239,14 @@ def test_an_interrupted_one_leaves_nothing_after_the_clean(site: Site, end: sign
     )
     two = {"rehearsal-001", "rehearsal-002"}
     hubs.until(
-        lambda: site.synthetic() == (two, two) and site.sessions() == 2, "their sessions start"
+        lambda: site.synthetic() == (two, two) and site.sessions() == 2,
+        *("their sessions start", 120),
     )
     # One at a time, in one classroom.
     with pytest.raises(SetupError, match="Another rehearsal is on"), people.alone(site.home):
         pass
     rehearsing.send_signal(end)
-    said = rehearsing.communicate(timeout=60)[0]
+    said = rehearsing.communicate(timeout=180)[0]
     if end is signal.SIGINT:
         assert rehearsing.returncode == 130
         assert said.endswith("Interrupted; the synthetic students are removed.\n")

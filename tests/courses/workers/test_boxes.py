@@ -157,7 +157,7 @@ def link(path: Path) -> None:
     path.symlink_to(honest)
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("put", [Path.mkdir, os.mkfifo, link])
 def test_what_is_no_file_is_neither_followed_nor_waited_for(
     run: Path, put: Callable[[Path], None]

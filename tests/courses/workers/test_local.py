@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from slurm import system
 
 from courses.errors import WorkersError
 from courses.workers.local import MODULE, LocalWorkers
@@ -83,7 +84,7 @@ def workers_of(run: Path) -> list[int]:
 
 def waiting() -> list[psutil.Process]:
     """Workers without a run that this process has started, beside whatever else it has."""
-    lines = [(each, each.cmdline()) for each in psutil.Process().children()]
+    lines = [(each, system.ask(each.cmdline) or []) for each in psutil.Process().children()]
     return [each for each, words in lines if MODULE in words and "-" in words]
 
 

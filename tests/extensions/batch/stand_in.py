@@ -91,7 +91,7 @@ class Desk:
             env=self.variables,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
         assert done.returncode == 0, done.stderr[-3000:]
@@ -161,7 +161,7 @@ class Desk:
             assert time.monotonic() < deadline, (self.status(run, number), self.log(run))
             time.sleep(0.05)
 
-    def ended(self, run: str, seconds: float = 60) -> int:
+    def ended(self, run: str, seconds: float = 240) -> int:
         """Wait for a job's end; its exit code."""
         return self.jobs[run].wait(seconds)
 
@@ -233,7 +233,7 @@ def sitting(folder: Path) -> Iterator[Desk]:
         for job in desk.jobs.values():
             if job.poll() is None:
                 os.killpg(job.pid, signal.SIGTERM)
-            job.wait(30)
+            job.wait(60)
         server.shutdown()
         server.server_close()
         thread.join()

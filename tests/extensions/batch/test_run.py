@@ -207,8 +207,10 @@ def test_waiting_has_a_place_and_is_cancelled(desk: Desk) -> None:
         "expected": [now, now],
     }
     look = f"from lesesal_notebook import batch\nrun = batch.get({run!r})\n"
-    clock = time.strftime("%H:%M", time.localtime(now))
-    assert desk.python(look + "print(run)") == (
+    day = time.localtime(now)
+    clock = time.strftime("%H:%M", day)
+    # After midnight it has a date, too.
+    assert desk.python(look + "print(run)").replace(time.strftime("%Y-%m-%d ", day), "") == (
         f"{run}: waiting\n  Waiting for a machine.\n  place 2 of 9, expected to start {clock}\n"
     )
     desk.silent = True

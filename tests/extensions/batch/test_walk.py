@@ -79,7 +79,7 @@ class Sitter:
         )
         return done.stdout + done.stderr
 
-    def until(self, run: str, words: str, seconds: float = 120) -> str:
+    def until(self, run: str, words: str, seconds: float = 240) -> str:
         """What it shows of a run, once these words are in it."""
         deadline = time.monotonic() + seconds
         while words not in (shown := self.command("show", run)):
@@ -137,7 +137,8 @@ def test_its_time_is_over_and_it_goes_on_from_its_checkpoint(sitter: Sitter) -> 
     [row] = sitter.results(run)
     assert 0 < int(row["steps"]) < 600
     new = sitter.command("resume", run).strip()
-    sitter.until(new, "running")
+    # In its training: before, there may be no result yet.
+    sitter.until(new, "training")
     assert f"{new} is being ended.\n" == sitter.command("cancel", new)
     sitter.until(new, f"{new}: cancelled")
     parameters = (sitter.home / "batch" / new / "tasks" / "1" / "result.ipynb").read_text()

@@ -29,6 +29,7 @@ HUB = """
 c.JupyterHub.services.append({{
     "name": "classroom",
     "url": "http://127.0.0.1:{port}",
+    "timeout": 120,
     "command": [{python!r}, "-m", "courses.classroom", "--home={home}"],
 }})
 c.JupyterHub.load_roles.append(

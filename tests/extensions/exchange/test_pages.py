@@ -66,7 +66,7 @@ def serving(session):
     finally:
         server.http.close()
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def test_the_assignment_list(room, released):

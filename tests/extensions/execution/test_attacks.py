@@ -48,7 +48,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    limits = {"cell_seconds": 4.0, "seconds": 20.0}
+    limits = {"cell_seconds": 8.0, "seconds": 40.0}
     folder = Folder(tmp_path_factory.mktemp("slow") / "run", **limits)
     return execute(folder, [name for name in KINDS if name not in QUICK])
 

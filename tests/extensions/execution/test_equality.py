@@ -60,7 +60,10 @@ def stock(book: NotebookNode, folder: Path) -> NotebookNode:
     from nbgrader.preprocessors import Execute
 
     folder.mkdir()
-    found, _ = Execute().preprocess(copy.deepcopy(book), {"metadata": {"path": str(folder)}})
+    # It would go on without what comes later.
+    found, _ = Execute(iopub_timeout=60).preprocess(
+        copy.deepcopy(book), {"metadata": {"path": str(folder)}}
+    )
     return found
 
 

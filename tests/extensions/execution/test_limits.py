@@ -10,7 +10,7 @@ from extensions.execution.running import Folder, cell, notebook, work
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 
-SECONDS = 4.0
+SECONDS = 8.0
 
 
 def ends(end: str) -> NotebookNode:
@@ -60,7 +60,7 @@ ENDS: dict[str, tuple[str, str, float]] = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    limits = {"cell_seconds": SECONDS, "seconds": 30.0, "cpu_seconds": 8.0}
+    limits = {"cell_seconds": SECONDS, "seconds": 60.0, "cpu_seconds": 16.0}
     made = Folder(tmp_path_factory.mktemp("limits") / "run", **limits)
     for name, (end, *_) in ENDS.items():
         made.add(name, ends(end))
@@ -102,12 +102,12 @@ def test_an_interrupted_cell_looks_as_with_nbgrader(folder: Folder) -> None:
 
 
 def test_a_notebook_has_an_end_too(tmp_path: Path) -> None:
-    folder = Folder(tmp_path / "run", seconds=2.0)
+    folder = Folder(tmp_path / "run", seconds=8.0)
     folder.add("long", notebook("import time\nfor _ in range(60): time.sleep(1)"), notebook())
     work(folder)
     result = folder.result("long")
     assert result["state"] == "failed"
-    facts = {"notebook": "problem1", "seconds": 2.0}
+    facts = {"notebook": "problem1", "seconds": 8.0}
     assert result["reason"] == {"kind": "timeout", "facts": facts}
     assert folder.score("long") == 0
     # The other one has a kernel of its own.

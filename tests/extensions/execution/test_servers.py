@@ -29,12 +29,12 @@ def pid(servers: Servers) -> int:
 def test_one_that_has_begun_is_the_one(servers: Servers) -> None:
     servers.begin()
     begun = pid(servers)
-    environment = Path(f"/proc/{begun}/environ").read_bytes().decode().split("\0")
 
     async def ask() -> None:
         first, second = await asyncio.gather(servers.get(), servers.get())
         assert first == second
         assert pid(servers) == begun
+        environment = Path(f"/proc/{begun}/environ").read_bytes().decode().split("\0")
         (home,) = (each.removeprefix("HOME=") for each in environment if each.startswith("HOME="))
         assert (Path(home).parent, Path(home).is_dir()) == (first[1], True)
         os.kill(begun, signal.SIGKILL)

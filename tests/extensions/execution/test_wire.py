@@ -8,7 +8,7 @@ from typing import Any
 import nbformat
 import pytest
 from extensions.execution.running import cell
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_notebook
 
@@ -44,7 +44,6 @@ def test_there_and_back() -> None:
     assert size == len(b'{"code": "1"}')
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary() | st.just(DELIMITER) | JSON.map(json.dumps).map(str.encode)))
 def test_no_frames_raise(frames: list[bytes]) -> None:
     unpack(frames)
@@ -59,7 +58,7 @@ def test_what_is_no_object(part: bytes) -> None:
     assert unpack([DELIMITER, b"", part, b"{}", b"{}", b"{}"])[0] is None
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.sampled_from((*SHOWN, "clear_output", "comm_open", "comm_msg")), CONTENT))
 )

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from extensions.execution.running import (
     HONEST,
+    LIMITS,
     TOTAL,
     Folder,
     argv,
@@ -44,8 +45,8 @@ def test_an_honest_submission(folder: Folder) -> None:
     assert result["notebooks"]["problem1.ipynb"]["cells"] == 5
     tests = result["notebooks"]["problem1.ipynb"]["tests"]
     assert list(tests) == ["test_squares", "test_total", "test_partial"]
-    assert all(0 < seconds < 10 for seconds in tests.values())
-    assert 0 < result["cpu_seconds"] < 10
+    assert all(0 < seconds < LIMITS["cell_seconds"] for seconds in tests.values())
+    assert 0 < result["cpu_seconds"] < LIMITS["cpu_seconds"]
     assert 0 < result["memory_bytes"] < 600_000_000
     assert folder.score("honest") == 6
 
@@ -55,24 +56,24 @@ def test_with_patience_limits_of_wall_clock_are_longer(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "run", cell_seconds=1.0)
     folder.add("slow", notebook(f"import time; time.sleep(1.5)\n{HONEST}"))
     folder.add("endless", notebook(f"import time; time.sleep(60)\n{HONEST}"))
-    work(folder, "--patience=3", "--workers=2")
+    work(folder, "--patience=8", "--workers=2")
     assert (folder.result("slow")["state"], folder.score("slow")) == ("graded", 6)
     endless = folder.result("endless")
     assert (endless["reason"]["kind"], endless["reason"]["facts"]["seconds"]) == ("cell-timeout", 1)
-    assert 3 <= endless["seconds"] < 30
+    assert 8 <= endless["seconds"] < 60
 
 
 def test_a_tests_seconds_are_those_of_its_own_code(tmp_path: Path) -> None:
-    folder = Folder(tmp_path / "run", cell_seconds=4.0)
+    folder = Folder(tmp_path / "run", cell_seconds=8.0)
     slow = cell("import time; time.sleep(1)", "slow", points=1)
     endless = cell("import time; time.sleep(60)", "endless", points=1)
-    folder.add("slow", notebook(f"import time; time.sleep(3)\n{HONEST}", TOTAL, slow, endless))
+    folder.add("slow", notebook(f"import time; time.sleep(4)\n{HONEST}", TOTAL, slow, endless))
     work(folder)
     tests = folder.result("slow")["notebooks"]["problem1.ipynb"]["tests"]
-    assert tests["test_squares"] < 3
-    assert 1 <= tests["slow"] < 4
+    assert tests["test_squares"] < 4
+    assert 1 <= tests["slow"] < 8
     # One that is ended took what it was given.
-    assert 4 <= tests["endless"] < 20
+    assert 8 <= tests["endless"] < 60
 
 
 def test_tasks_in_any_way_keys_can_come(folder: Folder, tmp_path: Path) -> None:
@@ -186,6 +187,6 @@ def started(folder: Folder) -> Iterator[subprocess.Popen[str]]:
 
 def test_sigterm_leaves_nothing_half_done(folder: Folder, started: Any) -> None:
     started.send_signal(signal.SIGTERM)
-    assert started.wait(20) == 143
+    assert started.wait(60) == 143
     assert started.stdout.read() == ""
     assert not (folder.path / "results").exists()

@@ -15,7 +15,7 @@ from jupyter_client.session import Session
 
 from lesesal_notebook.kernels.client import ForkServer
 
-SECONDS = 30
+SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -59,16 +59,20 @@ async def test_nothing_printed_before_an_interrupt_is_lost(server: ForkServer, f
 async def test_signals_handlers_may_print_while_something_is_sent(server: ForkServer) -> None:
     ringing = (
         "import signal\n"
-        "rung = 0\n"
+        "rung, ringing = 0, True\n"
         "def ring(*_):\n"
         "    global rung\n"
         "    rung += 1\n"
         "    print('ring\\n', end='', flush=True)\n"
+        # Not before this one is done: they might come faster than they go.
+        "    if ringing: signal.setitimer(signal.ITIMER_REAL, 0.001)\n"
         "signal.signal(signal.SIGALRM, ring)\n"
-        "signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.001)\n"
         "try:\n"
         "    for n in range(2000): print('n' * 50, flush=True)\n"
-        "finally: signal.setitimer(signal.ITIMER_REAL, 0)\n"
+        "finally:\n"
+        "    ringing = False\n"
+        "    signal.setitimer(signal.ITIMER_REAL, 0)\n"
         "print(rung, 'rung')"
     )
     async with forked.kernel(server) as cells:
@@ -110,7 +114,10 @@ async def test_what_was_printed_a_moment_before_a_kernel_is_killed_is_shown(
 ) -> None:
     async with forked.kernel(server) as cells:
         cells.client.execute(
-            "import os, time\nprint('first')\ntime.sleep(1)\nos.kill(os.getpid(), 9)"
+            "import os, sys, time\nprint('first')\n"
+            # Until a thread of it has sent it.
+            "while sys.stdout._pieces or sys.stdout._flushing: time.sleep(0.01)\n"
+            "os.kill(os.getpid(), 9)"
         )
         kernel = cells.manager.provisioner.forked
         assert kernel is not None

@@ -22,7 +22,7 @@ from lesesal_notebook.kernels.client import ForkServer, KernelError
 from lesesal_notebook.kernels.provisioner import ForkProvisioner, kernel_manager
 
 SESSION = Path(__file__).resolve().parents[3] / ".venv" / "session" / "bin" / "python"
-SECONDS = 30
+SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +52,9 @@ def over_tcp(server: ForkServer, **config: Any) -> AsyncKernelManager:
 async def ready(manager: AsyncKernelManager) -> forked.Cells:
     client = manager.client()
     client.start_channels()
-    await client.wait_for_ready(timeout=SECONDS)
-    return forked.Cells(manager, client)
+    cells = forked.Cells(manager, client)
+    await cells.ready()
+    return cells
 
 
 async def test_a_kernel_over_tcp_is_stock_jupyters(server: ForkServer, tmp_path: Path) -> None:
@@ -104,7 +105,7 @@ async def test_a_kernel_is_started_again_at_the_same_place(server: ForkServer) -
     cells = await ready(manager)
     before = int(await cells.value("x = 1\nimport os\nos.getpid()"))
     await manager.restart_kernel(now=True)
-    await cells.client.wait_for_ready(timeout=SECONDS)
+    await cells.ready()
     assert int(await cells.value("import os\nos.getpid()")) != before
     assert dict(await cells.run("x"))["reply"]["ename"] == "NameError"
     cells.client.stop_channels()
@@ -152,6 +153,7 @@ def test_nbclient_runs_a_notebook(server: ForkServer, tmp_path: Path, lean: bool
         notebook(),
         km=kernel_manager(server, lean=lean),
         resources={"metadata": {"path": str(tmp_path)}},
+        iopub_timeout=SECONDS,
     )
     executed = client.execute(env={"GIVEN": "yes"}, cleanup_kc=True)
     assert [cell.execution_count for cell in executed.cells] == [1, 2, 3]
@@ -187,13 +189,15 @@ RUN = {
         def run(folder):
             from nbclient import execute
             nb = nbformat.read(folder / "in.ipynb", 4)
-            nbformat.write(execute(nb, cwd=str(folder), startup_timeout=20), folder / "out.ipynb")
+            done = execute(nb, cwd=str(folder), startup_timeout=60, iopub_timeout=60)
+            nbformat.write(done, folder / "out.ipynb")
     """,
     "papermill": """
         def run(folder):
             import papermill
             papermill.execute_notebook(
-                folder / "in.ipynb", folder / "out.ipynb", {"a": 20}, progress_bar=False)
+                folder / "in.ipynb", folder / "out.ipynb", {"a": 20}, progress_bar=False,
+                iopub_timeout=60)
     """,
 }
 OUTPUTS = """

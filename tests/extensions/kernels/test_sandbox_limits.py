@@ -11,35 +11,34 @@ pytestmark = pytest.mark.skipif(bool(sandboxes.missing()), reason=sandboxes.miss
 MB = 1_000_000
 SMALL = Limits(memory_bytes=200 * MB, processes=30, scratch_bytes=50 * MB, file_bytes=20 * MB)
 
+# Three hundred megabytes: more than they may have, however late that is seen.
 HOARDS = {
     "one": """
-        kept = []
-        while True:
-            kept.append(bytearray(b"x") * (1 << 22))
-            time.sleep(0.01)
+        kept = [bytearray(b"x") * (1 << 22) for _ in range(72)]
+        time.sleep(100)
         """,
     "at once": "bytearray(b'x') * (2000 << 20)",
     "children": """
         for _ in range(28):
             if os.fork() == 0:
-                block = bytearray(b"x") * (20 << 20)
+                block = bytearray(b"x") * (10 << 20)
                 time.sleep(100)
             time.sleep(0.05)
         time.sleep(100)
         """,
     "shared": """
         kept = []
-        while True:
+        for _ in range(36):
             kept.append(mmap.mmap(-1, 8 << 20))
             kept[-1].write(b"x" * (8 << 20))
-            time.sleep(0.01)
+        time.sleep(100)
         """,
     "in no process": """
         kept = []
-        while True:
+        for _ in range(36):
             kept.append(os.memfd_create("x"))
             os.write(kept[-1], b"x" * (8 << 20))
-            time.sleep(0.01)
+        time.sleep(100)
         """,
 }
 
@@ -75,12 +74,13 @@ def test_cpu_time_of_all_together(user: int) -> None:
     """
     ended = sandboxes.one(Sandbox(limits=limits), code, user=user)
     assert (ended.account["limit"], ended.status) == ("cpu", -signal.SIGKILL)
-    assert 0.5 < ended.account["cpu_seconds"] < 4.0
+    # Before each of the eight has come to its own limit, which is two.
+    assert 0.5 < ended.account["cpu_seconds"] < 8 * 2
 
 
 def test_cpu_time_of_short_lives_counts(user: int) -> None:
     code = """
-    import os, time
+    import os, resource, time
     for _ in range(10):
         if os.fork() == 0:
             end = time.process_time() + 0.06
@@ -88,10 +88,13 @@ def test_cpu_time_of_short_lives_counts(user: int) -> None:
                 pass
             os._exit(0)
         os.wait()
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(sum(each.ru_utime + each.ru_stime for each in used))
     """
     ended = sandboxes.one(Sandbox(), code, user=user)
     assert ended.account["limit"] == ""
-    assert 0.6 < ended.account["cpu_seconds"] < 1.5
+    # Once: twice would be so much more.
+    assert 0.6 < ended.account["cpu_seconds"] < float(ended.output) + 0.5
 
 
 def test_a_fork_bomb_stays_where_it_is(user: int) -> None:
@@ -109,7 +112,7 @@ def test_a_fork_bomb_stays_where_it_is(user: int) -> None:
     for _ in range(20):
         time.sleep(0.01)
         sum(range(10_000))
-    print(time.monotonic() - began < 10)
+    print(time.monotonic() - began < 30)
     """
     limits = Limits(processes=30, cpu_seconds=1.0)
     done = sandboxes.run(
@@ -188,7 +191,7 @@ def test_all_ends_with_the_keeper(user: int, number: int) -> None:
     time.sleep(100)
     """
     done = sandboxes.run((Sandbox(), code), user=user, kill=number)
-    assert done.seconds < 20
+    assert done.seconds < sandboxes.SECONDS
     assert done.left == []
     if number == signal.SIGTERM:
         assert done.ended[0].account["status"] == -signal.SIGKILL

@@ -24,7 +24,7 @@ from jupyter_client.manager import AsyncKernelManager
 from lesesal_notebook.kernels.client import ForkedKernel, ForkServer, KernelError
 from lesesal_notebook.kernels.request import KernelRequest
 
-SECONDS = 20
+SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,8 @@ CELLS = (
 )
 
 # ipykernel reads these in a thread, and does not wait for it at the end of a cell.
-LATE = {"os.write": "past Python", "subprocess": "from a child", "multiprocessing": "a fork"}
+# As `repr` writes it, to the end of it: the last line's end may come by itself.
+LATE = {"os.write": r"past Python\n", "subprocess": "from a child", "multiprocessing": r"a fork\n"}
 
 
 @pytest.mark.parametrize("lean", [True, False], ids=["lean", "whole"])
@@ -105,13 +106,17 @@ async def test_cells_show_what_they_show_in_a_kernel_of_jupyters(
         "IPYTHONDIR": str(tmp_path / "ipython"),
         "SEEN": "yes",
     }
+    # The first that looks for fonts says so where it takes more than five seconds.
+    subprocess.run(
+        [sys.executable, "-c", "import matplotlib.font_manager"], env=environment, check=True
+    )
     manager = AsyncKernelManager()
     await manager.start_kernel(cwd=str(tmp_path), env=environment)
     client = manager.client()
     client.start_channels()
-    await client.wait_for_ready(timeout=60)
-    client.allow_stdin = False
     stock = forked.Cells(manager, client)
+    await stock.ready()
+    client.allow_stdin = False
     try:
         async with forked.kernel(server, lean=lean, cwd=str(tmp_path), env=environment) as ours:
             for cell in CELLS:
@@ -176,10 +181,11 @@ async def test_what_is_preloaded_is_there_and_the_rest_is_told(server: ForkServe
     assert server.missing == {"no_such_module": "No module named 'no_such_module'"}
     async with forked.kernel(server) as cells:
         assert await cells.value("import sys\n'numpy' in sys.modules") == "True"
-        took = await cells.value(
-            "import time\nstart = time.perf_counter()\nimport numpy\ntime.perf_counter() - start"
+        # To import it costs no time: nothing is read.
+        read = await cells.value(
+            "before = set(sys.modules)\nimport numpy\nset(sys.modules) - before"
         )
-        assert float(took) < 0.01
+        assert read == "set()"
 
 
 async def test_the_environment_is_the_requests_and_nothing_else(server: ForkServer) -> None:
@@ -355,11 +361,13 @@ async def test_two_hundred_kernels_do_not_make_the_server_grow(
             kernel.signal(signal.SIGKILL)
             assert await asyncio.wait_for(kernel.ended(), SECONDS) == -signal.SIGKILL
             kernel.close()
-        until(lambda: process.children() == idle_children, "kernels are left")
-        until(lambda: process.num_fds() == idle, "connections are left")
+        until(lambda: len(process.children()) == 1, "kernels are left")
+        until(lambda: process.num_fds() <= idle, "connections are left")
         return process.memory_info().rss
 
-    idle, idle_children = process.num_fds(), process.children()
+    # Of the tests before, too: there is the cradle alone.
+    until(lambda: len(process.children()) == 1, "kernels of other tests are left")
+    idle = process.num_fds()
     memory = await some(20)
     later_memory = await some(200)
     assert later_memory - memory < 1_000_000

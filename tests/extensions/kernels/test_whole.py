@@ -26,7 +26,7 @@ from lesesal_notebook.kernels import ahead
 from lesesal_notebook.kernels.client import ForkServer
 from lesesal_notebook.kernels.provisioner import ForkProvisioner
 
-SECONDS = 30
+SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,8 @@ async def cells(
     (profile / "ipython_kernel_config.py").write_text(
         "c.InteractiveShell.ast_node_interactivity='all'"
     )
-    manager = AsyncKernelManager()
+    # Half of it is a polite end's, then comes a signal.
+    manager = AsyncKernelManager(shutdown_wait_time=2.0 * SECONDS)
     if request.param == "forked":
         manager.provisioner = ForkProvisioner(
             kernel_id="whole",
@@ -73,10 +74,11 @@ async def cells(
     await manager.start_kernel(cwd=str(tmp_path), env=environment)
     client = manager.client()
     client.start_channels()
-    await client.wait_for_ready(timeout=60)
+    made = forked.Cells(manager, client)
+    await made.ready()
     client.allow_stdin = False
     try:
-        yield forked.Cells(manager, client)
+        yield made
     finally:
         client.stop_channels()
         await manager.shutdown_kernel(now=True)
@@ -219,13 +221,17 @@ async def test_a_restarted_kernel_is_new_and_at_the_same_ports(cells: forked.Cel
     ports = cells.manager.ports
     before = await cells.value("gone = 1\nimport os\nos.getpid()")
     await cells.manager.restart_kernel()
-    await cells.client.wait_for_ready(timeout=60)
+    await cells.ready()
     assert await cells.value("import os\nos.getpid()") != before
     assert dict(await cells.run("gone"))["reply"]["ename"] == "NameError"
     assert cells.manager.ports == ports
 
 
-async def test_a_client_never_waits_for_a_forked_kernel_or_for_its_end(server: ForkServer) -> None:
+async def test_a_client_never_waits_for_a_forked_kernel_or_for_its_end(
+    server: ForkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It has yet to start before it can end.
+    monkeypatch.setattr("lesesal_notebook.kernels.provisioner.SOON", SECONDS)
     manager = AsyncKernelManager()
     provisioner = ForkProvisioner(
         kernel_id="prompt",

@@ -15,7 +15,7 @@ from tornado.ioloop import IOLoop
 from lesesal_notebook.kernels.channels import Publisher, Router
 from lesesal_notebook.kernels.zmtp import encoded, topic
 
-SECONDS = 20
+SECONDS = 60
 FRAMES = [b"", b"x" * 255, b"x" * 256, b"y" * 3_000_000, b"end"]
 
 

@@ -120,10 +120,10 @@ def test_a_formula_takes_bounded_time() -> None:
     began = time.process_time()
     for piece in ("x", "x^", "{x}", r"\\", "&", r"\left(", r"\frac", r"\begin{matrix}", r"\text{"):
         mathml(piece * (5_000 // len(piece)))
-    assert time.process_time() - began < 10
+    assert time.process_time() - began < 60
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
 def test_nothing_but_a_formula_comes_out(latex: str) -> None:
     try:

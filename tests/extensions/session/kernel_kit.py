@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -24,11 +25,11 @@ def until(met: Callable[[], Any], what: str) -> Any:
 
 def servers(session: Session) -> list[psutil.Process]:
     """The fork servers that the session has started."""
-    return [
-        child
-        for child in psutil.Process(session.process.pid).children()
-        if SERVER in child.cmdline()
-    ]
+    found = []
+    for child in psutil.Process(session.process.pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            found += [child] if SERVER in child.cmdline() else []
+    return found
 
 
 def state(client: httpx.Client) -> str:

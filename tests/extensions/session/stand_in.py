@@ -144,7 +144,7 @@ class Session:
     def client(self) -> httpx.Client:
         """A client that is logged in by a token."""
         return httpx.Client(
-            base_url=self.url, headers={"Authorization": f"token {VISITOR}"}, timeout=30
+            base_url=self.url, headers={"Authorization": f"token {VISITOR}"}, timeout=60
         )
 
 
@@ -196,7 +196,7 @@ def running_session(folder: Path, hub: StandInHub, **environment: str) -> Iterat
                 start_new_session=True,
             )
         try:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while not hub.port:
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(log.read_text(errors="replace")[-3000:])
@@ -206,4 +206,4 @@ def running_session(folder: Path, hub: StandInHub, **environment: str) -> Iterat
             yield Session(url, home, process, log, hub)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)

@@ -29,7 +29,7 @@ PIDFD_GETFD = 438
 
 
 def died(process: psutil.Process) -> bool:
-    return bool(process.status() == psutil.STATUS_ZOMBIE)
+    return not process.is_running() or bool(process.status() == psutil.STATUS_ZOMBIE)
 
 
 def new(client: httpx.Client, **more: Any) -> str:
@@ -41,7 +41,12 @@ def new(client: httpx.Client, **more: Any) -> str:
 async def value(session: Session, kernel: str, code: str) -> Any:
     """A cell's last expression, as JupyterLab asks for it."""
     url = f"{session.url}api/kernels/{kernel}/channels".replace("http", "ws", 1)
-    asked = HTTPRequest(url, headers={"Authorization": f"token {VISITOR}"})
+    asked = HTTPRequest(
+        url,
+        headers={"Authorization": f"token {VISITOR}"},
+        connect_timeout=60,
+        request_timeout=60,
+    )
     channel = await websocket_connect(asked)
     content = {"code": "", "silent": False, "user_expressions": {"it": code.splitlines()[-1]}}
     content["code"] = "\n".join(code.splitlines()[:-1])
@@ -170,7 +175,7 @@ async def test_nobody_else_on_the_machine_hears_a_kernel(
             listener.subscribe(b"")
             listener.connect(f"tcp://127.0.0.1:{about['iopub_port']}")
         # The kernel greets who has come in (XPUB).
-        assert await person.poll(10_000), "the kernel does not let in who has its key"
+        assert await person.poll(60_000), "the kernel does not let in who has its key"
         await value(session, kernel, "print('what only one may read')\n1")
         heard = b""
         while b"what only one may read" not in heard:
@@ -183,7 +188,12 @@ async def test_nobody_else_on_the_machine_hears_a_kernel(
 async def test_what_a_cell_says_waits_for_nothing(warm: tuple[Session, httpx.Client]) -> None:
     session, client = warm
     url = f"{session.url}api/kernels/{new(client)}/channels".replace("http", "ws", 1)
-    asked = HTTPRequest(url, headers={"Authorization": f"token {VISITOR}"})
+    asked = HTTPRequest(
+        url,
+        headers={"Authorization": f"token {VISITOR}"},
+        connect_timeout=60,
+        request_timeout=60,
+    )
     connection = await websocket_connect(asked)
     # The kernel tells of itself: the server has the connection in hand.
     assert await connection.read_message()

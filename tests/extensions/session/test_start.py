@@ -155,7 +155,12 @@ def test_who_comes_first_waits_and_loads_it_once(session: Session) -> None:
 
 async def test_a_websocket_waits_too(session: Session) -> None:
     url = f"{session.url}talk/backwards".replace("http", "ws", 1)
-    request = HTTPRequest(url, headers={"Authorization": f"token {VISITOR}"})
+    request = HTTPRequest(
+        url,
+        headers={"Authorization": f"token {VISITOR}"},
+        connect_timeout=60,
+        request_timeout=60,
+    )
     socket = await websocket_connect(request)
     await socket.write_message("abc")
     assert await socket.read_message() == "cba"

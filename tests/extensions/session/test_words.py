@@ -22,8 +22,9 @@ def test_the_language_that_was_chosen_else_the_browsers(tmp_path: Path) -> None:
         assert answer["words"]["extended for you"] == "utsatt for deg"
         client.cookies.set("lesesal-language", "nn")
         assert client.get("lesesal/words").json()["words"]["just now"] == "akkurat no"
-        client.get("lesesal/end")
-        assert hub.languages[-1] == "nn"
+        # The hub is asked each time; of the end it may have been asked before.
+        client.post("lesesal/more").raise_for_status()
+        assert "nn" in hub.languages
         page = client.get("lesesal/session").text
         assert '<html lang="nn">' in page
         assert "Kva denne økta fekk" in page

@@ -168,7 +168,7 @@ def step(at):
 try:
     d.validate("lenses", step)
 except DeskError as error:
-    _, left = psutil.wait_procs(started, 10)
+    _, left = psutil.wait_procs(started, 60)
     said = [str(error), len(started), [each.pid for each in left if each.status() != "zombie"]]
 said += [one.name for one in d.assignments]
 """

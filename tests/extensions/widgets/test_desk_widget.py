@@ -10,15 +10,26 @@ from extensions.widgets.desk_kit import World
 from extensions.widgets.kernels import kernel
 
 DESK = "from lesesal_notebook import desk\ndesk()"
+# The desk's clock ticks quickly, and its ticks are counted.
+TICKS = """
+import time
+from lesesal_notebook.widgets.desk import view
+ticks = []
+def tick(seconds):
+    ticks.append(seconds)
+    time.sleep(seconds)
+view.time = type("Clock", (), {"sleep": tick, "monotonic": time.monotonic})
+view.LOOK = view.TICK = 0.2
+"""
 
 pytestmark = pytest.mark.slow
 
 
 def test_from_fetching_to_a_receipt_while_a_cell_runs(world: World, tmp_path: Path) -> None:
-    ends = time.time() + 3_600
-    world.hub.told = {"ends": ends, "more": {"hours": 1, "how": "extend"}, "news": ""}
-    world.hub.more = 200, {"ends": ends + 3_600, "more": None, "news": "It ends later."}
     with kernel(world.environment(tmp_path / "home", "student6")) as page:
+        # Only now: what is left of it is shown in minutes.
+        ends = time.time() + 3_600
+        world.hub.told = {"ends": ends, "more": {"hours": 1, "how": "extend"}, "news": ""}
         page.run(DESK)
         page.until(lambda: page.shows("Not fetched yet"))
         page.until(lambda: page.shows("59 min left"))
@@ -35,6 +46,8 @@ def test_from_fetching_to_a_receipt_while_a_cell_runs(world: World, tmp_path: Pa
         page.until(lambda: page.shows("Handed in") and enabled("Submit"))
         page.click("Validate", subshell)
         page.until(lambda: page.shows("Cells that do not pass: 1.") and enabled("Submit"))
+        later = time.time() + 7_200
+        world.hub.more = 200, {"ends": later, "more": None, "news": "It ends later."}
         page.click("Give me another hour", subshell)
         page.until(lambda: page.shows("It ends later.") and page.shows("1 h 59 min left"))
         assert running not in page.idle
@@ -66,7 +79,7 @@ def test_what_goes_wrong_is_a_sentence_and_buttons_can_be_pressed_again(
 def test_it_looks_again_only_while_it_is_shown(world: World, tmp_path: Path) -> None:
     world.hub.told = {"ends": time.time() + 3_600}
     with kernel(world.environment(tmp_path / "home", "student3")) as page:
-        page.run("from lesesal_notebook.widgets.desk import view\nview.LOOK = view.TICK = 0.2")
+        page.run(TICKS)
         page.run(DESK)
         page.until(lambda: page.shows("Not fetched yet"))
         asked = world.hub.asked
@@ -80,7 +93,8 @@ def test_it_looks_again_only_while_it_is_shown(world: World, tmp_path: Path) -> 
         page.send(box, {"method": "update", "state": {"_view_count": 1}, "buffer_paths": []})
         page.until(lambda: world.hub.asked >= asked + 2)
         page.send(box, {"method": "update", "state": {"_view_count": 0}, "buffer_paths": []})
-        page.run("time.sleep(1)")
+        # A look that was under way has ended when the clock ticks again.
+        page.run("seen = len(ticks)\nwhile len(ticks) == seen: time.sleep(0.05)")
         asked = world.hub.asked
         page.run("time.sleep(2)")
         assert world.hub.asked == asked

@@ -22,6 +22,31 @@ MAKE = (
     "from lesesal_notebook.widgets.gauge import Gauge\n"
     "gauge = Gauge(every=0.1)\n"
 )  # fmt: skip
+# No longer than 25 s, which is less than what waits for the cells.
+WAIT = """
+import time
+for _ in range(500):
+    if not ({0}):
+        time.sleep(0.05)
+"""
+CLOSE = """
+import threading
+gauge.close()
+for each in threading.enumerate():
+    if each.name == "lesesal-gpu":
+        each.join(25)
+"""
+# What a look costs; the least of several, for a machine may be busy.
+COSTS = """
+import time
+costs = []
+for _ in range(5):
+    began, before = time.process_time(), len(gauge._past)
+    for _ in range(100):
+        if len(gauge._past) < before + 4:
+            time.sleep(0.05)
+    costs.append((time.process_time() - began) / (len(gauge._past) - before))
+"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -31,6 +56,11 @@ async def cells(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[forke
     first = cards.installed(home / "first", "BusyCard")
     async with stock_kernel(home, first, CUDA_VISIBLE_DEVICES="0") as started:
         yield started
+
+
+def looks(count: int) -> str:
+    """A cell that waits until the gauge has looked so many times more."""
+    return f"most = len(gauge._past) + {count}" + WAIT.format("len(gauge._past) >= most")
 
 
 def updates(said: list[tuple[str, Any]]) -> list[str]:
@@ -60,14 +90,14 @@ async def test_it_follows_while_a_cell_runs_and_ends_when_closed(cells: forked.C
     assert {VIEW, "text/html", "text/plain"} <= set(bundle)
     assert "GPU memory  12.0 of 80 GiB" in bundle["text/plain"]
 
-    drawn = updates(await cells.run("import time; time.sleep(1.5)"))
+    drawn = updates(await cells.run(looks(6)))
     assert len(drawn) >= 4
     # The energy goes on with each, and so does the line.
     assert len(set(drawn)) == len(drawn)
     assert all("<polyline" in value for value in drawn)
     assert await cells.value(FOLLOWERS) == "1"
 
-    said = await cells.run("gauge.close()\ntime.sleep(0.5)")
+    said = await cells.run(CLOSE)
     assert [kind for kind, _ in said if kind.startswith("comm_close")] == ["comm_close"]
     assert updates(said[-2:]) == []
     assert await cells.value(FOLLOWERS) == "0"
@@ -100,23 +130,22 @@ async def test_what_is_being_shown_comes_before_its_end(cells: forked.Cells) -> 
 async def test_nobody_looks_while_it_is_not_shown(cells: forked.Cells) -> None:
     await cells.run(MAKE + "display(gauge)")
     await views(cells, 1)
-    assert updates(await cells.run("time.sleep(0.5)"))
+    assert updates(await cells.run(looks(2)))
     await views(cells, 0)
-    # One may have been on its way.
-    await cells.run("opened = gauge._past.copy(); time.sleep(0.3)")
+    # One may be on its way, until the thread waits to be woken.
+    await cells.run(WAIT.format("gauge._shown._cond._waiters"))
     assert updates(await cells.run("before = len(gauge._past); time.sleep(0.5)")) == []
     assert await cells.value("len(gauge._past) - before") == "0"
     await views(cells, 2)
-    assert updates(await cells.run("time.sleep(0.5)"))
+    assert updates(await cells.run(looks(2)))
     await cells.run("gauge.close()")
 
 
 async def test_it_costs_little(cells: forked.Cells) -> None:
     await cells.run(MAKE + "display(gauge)")
-    said = await cells.run("began = time.process_time()\ntime.sleep(2)")
-    cost = float(await cells.value("time.process_time() - began"))
+    assert updates(await cells.run(COSTS))
     # Of a processor, for one a second: less than a hundredth.
-    assert cost / len(updates(said)) < 0.01
+    assert float(await cells.value("min(costs)")) < 0.01
     await cells.run("gauge.close()")
 
 

@@ -6,7 +6,6 @@ import json
 import math
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 from deployed import CHECKOUT
+from hubs import until
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
 
@@ -42,6 +42,16 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "task"
     monkeypatch.setenv("LESESAL_BATCH_TASK", str(folder))
     return folder
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that stands still, however slow the machine is: its seconds, to be set."""
+    now = [0.0]
+    clock = type("Clock", (), {"monotonic": lambda: now[0], "time": lambda: 1e9 + now[0]})
+    monkeypatch.setattr(tracks, "time", clock)
+    monkeypatch.setattr("lesesal_notebook.widgets.progress.progress.time", clock)
+    return now
 
 
 def reports(task: Path) -> list[dict[str, Any]]:
@@ -180,6 +190,7 @@ except TypeError as error:
 # What is said
 
 
+@pytest.mark.usefixtures("clock")
 def test_a_short_loop_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     run = progress([3, 1, 2], name="training")
     assert [run.report(loss=each / 10) or each for each in run] == [3, 1, 2]
@@ -188,14 +199,10 @@ def test_a_short_loop_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_of_a_long_loop_there_are_few_lines(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], clock: list[float]
 ) -> None:
-    now = [0.0]
-    clock = type("Clock", (), {"monotonic": lambda: now[0], "time": lambda: 1e9 + now[0]})
-    monkeypatch.setattr(tracks, "time", clock)
-    monkeypatch.setattr("lesesal_notebook.widgets.progress.progress.time", clock)
     for _each in progress(range(1200), name="long"):
-        now[0] += 1
+        clock[0] += 1
     lines = capsys.readouterr().out.splitlines()
     assert 10 <= len(lines) <= 40
     first = "long: step 30 of 1\u202f200 (2 %) · 1 steps/s · 0:30 so far · about 19:30 left"
@@ -203,6 +210,7 @@ def test_of_a_long_loop_there_are_few_lines(
     assert lines[-1] == "long: Done: 1\u202f200 steps in 20:00"
 
 
+@pytest.mark.usefixtures("clock")
 def test_how_a_loop_ends_is_said_and_its_error_goes_on(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -281,6 +289,7 @@ def test_names_are_shown_as_they_are(task: Path) -> None:
 # Within each other, and at once
 
 
+@pytest.mark.usefixtures("clock")
 def test_an_inner_loop_counts_on(task: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = []
     for epoch in progress(range(3), name="epochs"):
@@ -297,6 +306,7 @@ def test_an_inner_loop_counts_on(task: Path, capsys: pytest.CaptureFixture[str])
     ]
 
 
+@pytest.mark.usefixtures("clock")
 def test_several_at_once_in_threads(capsys: pytest.CaptureFixture[str]) -> None:
     def count(name: str) -> None:
         for _each in progress(range(1000), name=name):
@@ -381,21 +391,26 @@ def python(code: str, **environment: str) -> subprocess.Popen[str]:
 
 def test_it_is_shown_while_it_runs_elsewhere_and_when_its_process_is_gone() -> None:
     assert str(progress.show()) == "There is no loop to show."
-    process = python(
-        "import sys, time\nfrom lesesal_notebook import progress\n"
-        "run = progress(iter(range(1000)), name='training')\n"
+
+    def steps() -> int:
+        seen = progress.show("training").seen
+        return seen.loops[0].done if seen else 0
+
+    # Longer than anybody looks.
+    with python(
+        "import time\nfrom lesesal_notebook import progress\n"
+        "run = progress(iter(range(60_000)), name='training')\n"
         "for each in run:\n"
         "    run.report(loss=1 / (each + 1)); time.sleep(0.01)\n"
-        "    if each == 200: print('there', flush=True); sys.stdin.read()\n"
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "there\n"
-    shown = progress.show("training")
-    assert shown.seen is not None
-    assert shown.seen.state is State.RUNNING
-    assert 'data-state="running"' in shown._repr_mimebundle_()["text/html"]
-    process.send_signal(signal.SIGKILL)
-    process.wait(10)
+    ) as process:
+        try:
+            until(lambda: steps() > 20, "its files have steps", seconds=60)
+            shown = progress.show("training")
+            assert shown.seen is not None
+            assert shown.seen.state is State.RUNNING
+            assert 'data-state="running"' in shown._repr_mimebundle_()["text/html"]
+        finally:
+            process.kill()
     shown = progress.show()
     assert shown.seen is not None
     assert shown.seen.state is State.GONE
@@ -467,7 +482,7 @@ def run(client: BlockingKernelClient, code: str, cell: str = "") -> list[dict[st
     }
     message = client.session.msg("execute_request", content, metadata=metadata)
     client.shell_channel.send(message)
-    outputs = []
+    outputs: list[dict[str, Any]] = []
     while True:
         reply = client.get_iopub_msg(timeout=30)
         if reply["parent_header"].get("msg_id") != message["header"]["msg_id"]:
@@ -475,13 +490,18 @@ def run(client: BlockingKernelClient, code: str, cell: str = "") -> list[dict[st
         kind, said = reply["msg_type"], reply["content"]
         if kind == "status" and said["execution_state"] == "idle":
             return outputs
-        if kind not in {"status", "execute_input"}:
+        if kind == "stream" and outputs and outputs[-1].get("name") == said["name"]:
+            # What is printed comes in as many parts as it happens to be sent in.
+            outputs[-1]["text"] += said["text"]
+        elif kind not in {"status", "execute_input"}:
             outputs.append({"kind": kind, **said})
 
 
 LOOP = """
 import time
 from lesesal_notebook import progress
+from lesesal_notebook.widgets.progress import tracks
+tracks.SHARE = 1e9  # a look that was slow once does not keep the next from coming
 run = progress(range(30), name="training")
 for each in run:
     run.report(loss=each)
@@ -491,12 +511,15 @@ DONE = r"training: Done: 30 steps in 0:\d\d · loss 29"
 
 
 def test_a_page_sees_one_output_that_changes(kernel: BlockingKernelClient) -> None:
+    before = time.monotonic()
     outputs = run(kernel, LOOP, "a")
+    seconds = time.monotonic() - before
     kinds = [each["kind"] for each in outputs]
     assert kinds == ["display_data"] + ["update_display_data"] * (len(kinds) - 1)
-    assert 3 <= len(kinds) <= 12
+    # The first, the last, and between them one each 0.4 seconds at most.
+    assert 3 <= len(kinds) <= 3 + seconds / 0.4
     assert len({each["transient"]["display_id"] for each in outputs}) == 1
-    live, final = outputs[1]["data"], outputs[-1]["data"]
+    live, final = outputs[-2]["data"], outputs[-1]["data"]
     assert "<svg " in live["text/html"]
     assert 'role="progressbar"' in live["text/html"]
     # What stays in the notebook needs neither the kernel nor a notebook that Jupyter trusts.
@@ -538,4 +561,4 @@ def test_a_loop_that_was_left_open_does_not_take_in_the_next(kernel: BlockingKer
     outputs = run(kernel, "for each in progress(range(2), name='next'): pass", "b")
     said = [each["data"]["text/plain"] for each in outputs if "data" in each]
     assert said[0] == "kept: Stopped at step 0 of 9"
-    assert said[-1] == "next: Done: 2 steps in 0:00"
+    assert re.fullmatch(r"next: Done: 2 steps in 0:\d\d", said[-1])

@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 from deployed import CHECKOUT
-from hubs import Hub, running_hub
+from hubs import SECONDS, Hub, running_hub, until
 
 CONFIG = """
 import time
@@ -85,17 +85,23 @@ def person(hub: Hub, request: pytest.FixtureRequest) -> Iterator[str]:
     hub.api("POST", f"users/{name}")
     yield name
     for server in hub.api("GET", f"users/{name}").json()["servers"]:
-        hub.api("DELETE", f"users/{name}/servers/{server}")
+        end(hub, name, server)
 
 
 def start(hub: Hub, user: str, server: str, **options: Any) -> httpx.Response:
     return hub.api("POST", f"users/{user}/servers/{server}", json={"user_options": options})
 
 
+def end(hub: Hub, user: str, server: str) -> None:
+    """The hub may answer before it has ended."""
+    hub.api("DELETE", f"users/{user}/servers/{server}")
+    until(lambda: hub.server(user, server) is None, "the session has ended")
+
+
 @contextlib.contextmanager
 def browser(hub: Hub, user: str) -> Iterator[httpx.Client]:
     """Somebody who has logged in."""
-    with httpx.Client(base_url=f"{hub.url}/hub/", follow_redirects=True, timeout=30) as client:
+    with httpx.Client(base_url=f"{hub.url}/hub/", follow_redirects=True, timeout=60) as client:
         client.get("login")
         form = {"username": user, "password": "x", "_xsrf": client.cookies["_xsrf"]}
         client.post("login", data=form)
@@ -142,7 +148,7 @@ def test_a_limit_is_kept_on_every_way_in(hub: Hub, person: str) -> None:
         assert ONE in page
     assert hub.server(person, "bio") is None
     # With the session it ends.
-    hub.api("DELETE", f"users/{person}/servers/ai")
+    end(hub, person, "ai")
     assert start(hub, person, "bio", offer="small").status_code in {201, 202}
     hub.until_ready(person, "bio")
 
@@ -205,7 +211,9 @@ def test_metrics_count_sessions_waits_boots_and_refusals(hub: Hub, person: str) 
     hub.until_ready(person, "ai")
     start(hub, person, "bio", offer="small")
     metrics = httpx.get(
-        f"{hub.url}/hub/metrics", headers={"Authorization": f"token {hub.token}"}
+        f"{hub.url}/hub/metrics",
+        headers={"Authorization": f"token {hub.token}"},
+        timeout=SECONDS,
     ).text
     for line in (
         r'lesesal_sessions\{course="ai",offer="small",state="running"\} 1\.0',

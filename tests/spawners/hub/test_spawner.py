@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 from deployed import CHECKOUT
-from hubs import Hub, running_hub
+from hubs import SECONDS, Hub, running_hub, until
 
 CONFIG = """
 from spawners.hub import ClusterSpawner
@@ -23,7 +23,7 @@ c.ClusterSpawner.offers = {{
 }}
 c.ClusterSpawner.cmd = {cmd}
 c.ClusterSpawner.default_url = "/lab"
-c.ClusterSpawner.start_timeout = 20
+c.ClusterSpawner.start_timeout = 60
 c.JupyterHub.log_level = "DEBUG"
 c.Spawner.debug = True
 """
@@ -68,6 +68,7 @@ def test_a_session_starts_says_what_it_was_given_and_ends_without_a_trace(
     given = httpx.get(
         f"{hub.url}/user/{user}/ai/lesesal/session",
         headers={"Authorization": f"token {hub.token}", "Accept": "application/json"},
+        timeout=SECONDS,
     ).json()
     assert given["offer"] == "This machine"
     assert given["machine"] == os.uname().nodename
@@ -81,8 +82,9 @@ def test_a_session_starts_says_what_it_was_given_and_ends_without_a_trace(
     assert token not in log.read_text()
 
     assert hub.api("DELETE", f"users/{user}/servers/ai").status_code in {202, 204}
-    psutil.wait_procs([process], timeout=20)
+    psutil.wait_procs([process], timeout=SECONDS)
     assert not process.is_running()
+    until(lambda: hub.server(user, "ai") is None, "the hub has done what it does at the end")
     assert not (state_folder(hub, user) / "sessions" / "test" / "ai").exists()
 
 
@@ -93,6 +95,7 @@ def test_a_kernel_of_the_session_does_not_have_the_token(hub: Hub, user: str) ->
         f"{hub.url}/user/{user}/ai/api/kernels",
         headers={"Authorization": f"token {hub.token}"},
         json={"name": "python3"},
+        timeout=SECONDS,
     )
     assert kernel.status_code == 201
     [process] = psutil.Process(int(job.split("-")[0])).children()
@@ -143,7 +146,8 @@ def test_a_session_reports_once_and_nobody_else_reports(hub: Hub, user: str) -> 
     for token in (session_token(hub, user), own, hub.token, "no-token"):
         answer = hub.api("POST", "session", token=token, json={"port": 40123, "attempt": 1})
         assert answer.status_code == 403
-    assert httpx.post(f"{hub.api_url}/session", json={"port": 40123}).status_code == 403
+    answer = httpx.post(f"{hub.api_url}/session", json={"port": 40123}, timeout=SECONDS)
+    assert answer.status_code == 403
 
 
 MUTE = "import time; print('I was here', flush=True); time.sleep(600)"
@@ -167,10 +171,10 @@ sys.exit(7)
 
 
 def failing_hub(folder: Path, program: str) -> str:
+    """Who asks it for a session waits for how that ends."""
     cmd = [sys.executable, "-c", program]
-    return CONFIG.format(root=folder / "local", cmd=cmd).replace(
-        "start_timeout = 20", "start_timeout = 3"
-    )
+    patient = f'c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": {SECONDS - 10}}}\n'
+    return CONFIG.format(root=folder / "local", cmd=cmd) + patient
 
 
 def test_a_starting_session_can_set_its_port_and_nothing_else(tmp_path: Path) -> None:
@@ -187,11 +191,13 @@ def test_a_starting_session_can_set_its_port_and_nothing_else(tmp_path: Path) ->
 
 
 def test_a_session_that_stays_mute_is_ended_and_its_last_words_are_shown(tmp_path: Path) -> None:
-    with running_hub(tmp_path, failing_hub(tmp_path, MUTE)) as hub:
+    # Long enough for its first words.
+    config = failing_hub(tmp_path, MUTE).replace("start_timeout = 60", "start_timeout = 8")
+    with running_hub(tmp_path, config) as hub:
         hub.api("POST", "users/kim")
         answer = hub.api("POST", "users/kim/servers/ai", json={})
         assert answer.json()["message"] == (
-            "The session did not report within 3 seconds of its start. Please start it again; "
+            "The session did not report within 8 seconds of its start. Please start it again; "
             "if that does not help, tell the operators."
         )
         assert "I was here" in hub.log.read_text()

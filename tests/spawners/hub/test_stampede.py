@@ -11,6 +11,8 @@ import hub_gauge
 import pytest
 from hubs import Hub, running_hub
 
+from spawners.hub.estimates import SHARED
+
 CONFIG = """
 from spawners.hub import PAGES, SQLITE
 c.JupyterHub.authenticator_class = "dummy"
@@ -35,8 +37,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         yield running
 
 
-async def starts(hub: Hub, first: int, students: int) -> Counter[str]:
-    """Let so many press Start at once; what each of them cost, in hundredths."""
+async def starts(hub: Hub, first: int, students: int) -> tuple[Counter[str], float]:
+    """Let so many press Start at once; what each of them cost, in hundredths, and the seconds."""
     gauge = hub.log.parent / "gauge.json"
     before = hub_gauge.read(gauge)["counts"] if first else {}
     seen = await crowd.run(
@@ -55,18 +57,20 @@ async def starts(hub: Hub, first: int, students: int) -> Counter[str]:
     assert (len(seen["ready_s"]), seen["failed"]) == (students, [])
     counts = Counter(hub_gauge.read(gauge)["counts"])
     counts.subtract(before)
-    return Counter({name: round(100 * count / students) for name, count in counts.items()})
+    each = Counter({name: round(100 * count / students) for name, count in counts.items()})
+    return each, seen["ended"] - seen["began"]
 
 
 async def test_a_start_costs_as_much_in_a_class_as_alone(hub: Hub) -> None:
     # The first one also pays for what the hub does once.
     await starts(hub, 0, 1)
-    few = await starts(hub, 1, 3)
-    many = await starts(hub, 4, 20)
-    assert few["launcher:submit"] == many["launcher:submit"] == 100
+    alone, _ = await starts(hub, 1, 1)
+    few, _ = await starts(hub, 2, 3)
+    many, seconds = await starts(hub, 5, 20)
+    assert alone["launcher:submit"] == few["launcher:submit"] == many["launcher:submit"] == 100
     # Everybody sees three offers; who looks within a second of another is told the same.
-    assert many["launcher:estimate"] <= 100
-    assert many["program:squeue"] < few["program:squeue"]
+    assert many["launcher:estimate"] <= len(OFFERS) * (seconds / SHARED + 1) * 100 / 20
+    assert many["program:squeue"] < alone["program:squeue"]
     # Measured, with the login: 18 and 42, however many there are.
     assert max(few["commits"], many["commits"]) <= 1850
     assert max(few["statements"], many["statements"]) <= 4400

@@ -23,7 +23,7 @@ USER = "student1"
 CLUSTER = "cluster one-machine"
 OFFERS = f"offers of one-machine, as {USER}"
 JOBS = [f"a job in {partition} of one-machine, as {USER}" for partition in ("cpu", "gpu")]
-SILENT_SECONDS = 90
+SILENT_SECONDS = 180
 # (where, name) of all that is looked at.
 HERE = [
     ("this machine", name)
@@ -144,7 +144,7 @@ def test_all_is_well_and_nothing_is_left(check: Check, slurm_site: SlurmSite) ->
         *ABOUT_OFFERS,
         *ABOUT_NODES,
     ]
-    assert until(lambda: not jobs(slurm_site), 10)
+    assert until(lambda: not jobs(slurm_site), 60)
     assert left_files(USER) == []
 
 
@@ -281,7 +281,7 @@ def test_no_room(check: Check, slurm_site: SlurmSite) -> None:
     finally:
         slurm_site.machine.resume("gpu4")
     assert found == [(JOBS[0], "probe", "warning")]
-    assert until(lambda: not jobs(slurm_site), 10)
+    assert until(lambda: not jobs(slurm_site), 60)
 
 
 @pytest.mark.slow
@@ -300,7 +300,7 @@ def test_jobs_that_the_hub_may_not_see(check: Check, slurm_site: SlurmSite) -> N
         for each in found
         if each["state"] != "ok"
     ] == [(where, "submitted, but squeue does not show it to this account.") for where in JOBS]
-    assert until(lambda: not jobs(slurm_site), 10)
+    assert until(lambda: not jobs(slurm_site), 60)
 
 
 @pytest.mark.slow
@@ -322,9 +322,9 @@ def test_interrupted_it_takes_its_jobs_away(
     check: Check, slurm_site: SlurmSite, number: signal.Signals
 ) -> None:
     process = check(f"--user={USER}")
-    assert until(lambda: bool(jobs(slurm_site)), 30)
+    assert until(lambda: bool(jobs(slurm_site)), 60)
     process.send_signal(number)
     out, err = process.communicate(timeout=SILENT_SECONDS)
     assert (process.returncode, err) == (1, "Interrupted; what was started is taken away.\n"), out
-    assert until(lambda: not jobs(slurm_site), 10)
+    assert until(lambda: not jobs(slurm_site), 60)
     assert left_files(USER) == []

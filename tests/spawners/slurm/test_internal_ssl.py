@@ -48,6 +48,7 @@ c.ClusterSpawner.environment = {{
 c.JupyterHub.services += [{{
     "name": "classroom",
     "url": "{classroom}",
+    "timeout": 120,
     "command": [sys.executable, "-m", "courses.classroom", "--ClassroomApp.home={home}/classroom"],
 }}]
 c.JupyterHub.load_roles += [

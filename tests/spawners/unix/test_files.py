@@ -111,7 +111,7 @@ def test_the_last_lines_of_a_log(log: Path, tmp_path: Path) -> None:
     assert tail(2) == "x" * 500 + "\nend\n"
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 def test_a_log_that_is_no_file_or_has_no_end_holds_nobody_up(log: Path, tmp_path: Path) -> None:
     def tail() -> str:
         return files.log_tail(tmp_path, "hub", "ai", 1, 20)

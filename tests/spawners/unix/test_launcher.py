@@ -237,7 +237,7 @@ JSON = st.recursive(
 FIELDS = "hub server attempt inherit files options script job lines task slurm".split()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.sampled_from([*launcher.ACTIONS, "shell"]),
     st.dictionaries(st.sampled_from(FIELDS), JSON),
