@@ -172,7 +172,7 @@ class SlurmMachine(Accounting):
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
             cwd=entry.pw_dir,
             user=entry.pw_uid,

@@ -25,6 +25,7 @@ def note(name: str, text: str) -> None:
     temporary.rename(seen / name)
 
 
+print(f"task {task} of {run}", flush=True)  # before anybody knows that it runs
 seen.mkdir(parents=True, exist_ok=True)
 signal.signal(signal.SIGUSR1, lambda *_: note(f"{task}.warned", str(time.time())))
 found = {
@@ -35,7 +36,6 @@ found = {
     "pid": os.getpid(),
 }
 note(f"{task}.json", json.dumps(found))
-print(f"task {task} of {run}", flush=True)
 if run.startswith("fails-"):
     sys.exit(3)
 while run.startswith("long-"):

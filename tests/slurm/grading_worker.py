@@ -1,7 +1,7 @@
 """Stands in for `python -P -m lesesal_notebook.execution`, in the place of the interpreter.
 
-A task's `task.json` says what comes of it: ``seconds`` that it takes, and ``kills`` to end the
-worker that takes it.
+A task's `task.json` says what comes of it: ``seconds`` that it takes, ``gate``, a file without
+which it does not come to its end, and ``kills`` to end the worker that takes it.
 """
 
 import argparse
@@ -26,10 +26,12 @@ def main() -> None:
     for key in options.keys.read_text().split():
         if (results / f"{key}.json").exists():
             continue
-        print(json.dumps({"key": key, "event": "started"}), flush=True)
         task = json.loads((options.run / "tasks" / key / "task.json").read_text())
+        print(json.dumps({"key": key, "event": "started"}), flush=True)
         if task.get("kills"):
             os.kill(os.getpid(), signal.SIGKILL)
+        while "gate" in task and not Path(task["gate"]).exists():
+            time.sleep(0.05)
         time.sleep(task.get("seconds", 0))
         with (options.run / "took").open("a") as took:
             took.write(f"{key} {os.environ['SLURMD_NODENAME']}\n")

@@ -23,7 +23,8 @@ import psutil
 
 HOSTS: Final = Path("/etc/hosts")
 MEMORY_CGROUPS: Final = Path("/sys/fs/cgroup/memory")
-TERM_SECONDS: Final = 5
+# slurmctld saves its state before it ends.
+TERM_SECONDS: Final = 20
 KILL_SECONDS: Final = 60
 POLL_SECONDS: Final = 0.02
 

@@ -73,10 +73,19 @@ class Person:
         found: dict[str, Any] = self.ask("GET").json()["runs"][run]
         return found
 
-    def until(self, run: str, happened: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    def until(
+        self, run: str, happened: Callable[[dict[str, Any]], object], seconds: float = 120
+    ) -> dict[str, Any]:
         """What is told of a run, once it is so."""
-        until(lambda: happened(self.told(run)), f"{run}: {self.told(run)}", seconds=120)
-        return self.told(run)
+        told: dict[str, Any] = {}
+
+        def is_so() -> object:
+            told.clear()
+            told.update(self.told(run))
+            return happened(told)
+
+        until(is_so, f"{run}: {self.told(run)}", seconds)
+        return told
 
     def found(self, run: str, task: int = 1) -> dict[str, Any]:
         """What a task of a run found."""
@@ -279,11 +288,14 @@ def test_a_node_that_fails_or_is_drained_puts_tasks_back_in_the_queue(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_run_is_warned_before_its_time_is_over_and_then_ended(person: Person) -> None:
-    person.submit("long-1", hours=1 / 60)
+    # Slurm warns two minutes before, or up to one earlier: of less time than that it would warn
+    # at once, perhaps before the program hears it.
+    person.submit("long-1", hours=4 / 60)
     person.until("long-1", lambda told: told["state"] == "running")
     warned = person.seen / "long-1" / "1.warned"
-    until(warned.exists, "it is warned", seconds=60)
-    told = person.until("long-1", lambda told: told["state"] == "ended")
+    until(warned.exists, "it is warned", seconds=240)
+    told = person.until("long-1", lambda told: told["state"] == "ended", seconds=300)
     assert (words(told), told["sentence"]) == (["TIMEOUT"], "Its time was over.")
     assert float(warned.read_text()) < told["tasks"]["1"]["ends"]

@@ -28,7 +28,7 @@ from courses.workers import arrays
 from courses.workers.slurm import SlurmWorkers
 from spawners.offers import Limits, Offer
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(300)]
 
 WORKER = Path(__file__).with_name("grading_worker.py")
 LOOK = 0.5
@@ -47,6 +47,20 @@ class Room:
         folder.mkdir(parents=True)
         (folder / "task.json").write_text(json.dumps({"notebooks": [], **what}))
         return key
+
+    @property
+    def gate(self) -> Path:
+        """What gated tasks wait for: whatever a test does before it is there, finds them at it."""
+        return self.run.parent / "gate"
+
+    def gated(self, key: str) -> str:
+        """A task that ends when the gate is there."""
+        return self.task(key, gate=str(self.gate), seconds=0.3)
+
+    def started(self) -> int:
+        """How many tasks were begun."""
+        outputs = (self.run / "slurm").glob("*/*.out")
+        return sum(len(arrays.started(file.read_text())) for file in outputs)
 
     def settle(self, gpus: int = 0) -> None:
         settings = {"gpus": gpus, "limits": asdict(grades.Limits())}
@@ -90,6 +104,7 @@ def room(slurm_machine: SlurmMachine, tmp_path: Path) -> Iterator[Room]:
     room = Room(slurm_machine, tmp_path / "run")
     room.settle()
     yield room
+    room.gate.touch()
     room.until(lambda: not any(task.alive for task in room.squeue()))
 
 
@@ -124,10 +139,11 @@ def test_gpus_are_asked_for_where_the_assignment_does(room: Room) -> None:
 
 
 def test_what_a_killed_task_leaves_is_tried_again_and_no_more(room: Room) -> None:
-    keys = [room.task(f"{number:06}", seconds=0.3) for number in range(12)]
+    keys = [room.gated(f"{number:06}") for number in range(12)]
     running = room.workers(tasks=2).run(room.run, keys)
     events = [next(running)]
     room.processes()[0].kill()
+    room.gate.touch()
     events += list(running)
     assert ended(events) == keys
     assert sorted(key for key, _ in room.took()) == keys
@@ -138,10 +154,12 @@ def test_what_a_killed_task_leaves_is_tried_again_and_no_more(room: Room) -> Non
 
 
 def test_a_cancelled_run_is_tried_again(room: Room) -> None:
-    keys = [room.task(f"{number:06}", seconds=0.5) for number in range(8)]
+    keys = [room.gated(f"{number:06}") for number in range(8)]
     running = room.workers(tasks=2).run(room.run, keys)
     events = [next(running)]
     room.machine.command("scancel", f"--name={arrays.job_name(room.run)}")
+    room.until(lambda: not any(task.alive for task in room.squeue()))
+    room.gate.touch()
     events += list(running)
     assert ended(events) == keys
     assert any("somebody cancelled the job" in sentence for sentence in room.said)
@@ -173,13 +191,16 @@ def test_a_drained_node_is_left_to_others(room: Room) -> None:
 
 
 def test_a_lost_node_costs_what_it_was_at(room: Room) -> None:
-    keys = [room.task(f"{number:06}", seconds=0.3) for number in range(24)]
+    # The first of each worker tells where it runs; at the next the node is lost.
+    keys = [room.task(f"{number:06}") for number in range(3)]
+    keys += [room.gated(f"{number:06}") for number in range(3, 24)]
     # One of the nodes' cores is for each: the first node has them all.
     running = room.workers(tasks=3).run(room.run, keys)
     events = [next(running)]
-    room.until(lambda: bool(room.took()))
+    room.until(lambda: room.started() == 6)
     node = room.took()[0][1]
     room.machine.fail_node(node)
+    room.gate.touch()
     try:
         events += list(running)
     finally:
@@ -200,7 +221,7 @@ def test_a_lost_node_costs_what_it_was_at(room: Room) -> None:
     ],
 )
 def test_a_controller_that_is_away_is_waited_for(room: Room, hangs: bool, begun: bool) -> None:
-    keys = [room.task(f"{number:06}", seconds=0.3) for number in range(8)]
+    keys = [room.gated(f"{number:06}") for number in range(8)]
     running = room.workers(tasks=2).run(room.run, keys)
     events = [next(running)] if begun else []
     machine = room.machine
@@ -211,13 +232,17 @@ def test_a_controller_that_is_away_is_waited_for(room: Room, hangs: bool, begun:
     )
 
     def come_back() -> None:
-        room.until(lambda: bool(room.said))
-        back()
+        try:
+            assert system.until(lambda: bool(room.said), 60)
+        finally:
+            room.gate.touch()
+            back()
 
     away()
     with ThreadPoolExecutor(1) as threads:
-        threads.submit(come_back)
+        coming = threads.submit(come_back)
         events += list(running)
+        coming.result()
     assert ended(events) == keys
     assert sorted(key for key, _ in room.took()) == keys
     assert room.said[0].startswith("Slurm does not answer (")
@@ -242,7 +267,7 @@ def engine(room: Room, keys: Sequence[str]) -> subprocess.Popen[str]:
 
 
 def test_an_engine_that_comes_again_takes_over_what_runs(room: Room) -> None:
-    keys = [room.task(f"{number:06}", seconds=0.5) for number in range(12)]
+    keys = [room.gated(f"{number:06}") for number in range(12)]
     first = engine(room, keys)
     assert first.stdout is not None
     assert first.stdout.readline()
@@ -250,7 +275,10 @@ def test_an_engine_that_comes_again_takes_over_what_runs(room: Room) -> None:
     first.wait()
     first.stdout.close()
     assert any(task.alive for task in room.squeue())
-    events = list(room.workers(tasks=2).run(room.run, keys))
+    running = room.workers(tasks=2).run(room.run, keys)
+    events = [next(running)]
+    room.gate.touch()
+    events += list(running)
     assert ended(events) == keys
     assert sorted(key for key, _ in room.took()) == keys
     assert len({task.array for task in room.squeue()}) == 1
@@ -258,10 +286,12 @@ def test_an_engine_that_comes_again_takes_over_what_runs(room: Room) -> None:
 
 
 def test_what_is_left_of_an_earlier_run_is_ended_first(room: Room) -> None:
-    keys = [room.task(f"{number:06}", seconds=1) for number in range(8)]
+    keys = [room.task(f"{number:06}") for number in range(2)]
+    keys += [room.gated(f"{number:06}") for number in range(2, 8)]
     first = engine(room, keys)
     assert first.stdout is not None
-    room.until(lambda: bool(room.took()))
+    # Both workers have a result, and are at the next; so neither stumbles at what is taken away.
+    room.until(lambda: room.started() == 4)
     first.kill()
     first.wait()
     first.stdout.close()

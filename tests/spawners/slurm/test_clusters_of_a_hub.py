@@ -85,7 +85,18 @@ def nobody_is_left(hub: Hub) -> Iterator[None]:
     yield
     for user in USERS:
         for server in ("ai", "monday"):
-            hub.api("DELETE", f"users/{user}/servers/{server}")
+            end(hub, user, server)
+
+
+def end(hub: Hub, user: str, server: str) -> None:
+    """Stop a session, if there is one; the hub refuses a new one before it is gone."""
+
+    def is_gone() -> bool:
+        # Again: one that is just being submitted may not be taken back yet.
+        hub.api("DELETE", f"users/{user}/servers/{server}")
+        return hub.server(user, server) is None
+
+    until(is_gone, f"{server} of {user} is gone", 120)
 
 
 def start(hub: Hub, user: str, offer: str, server: str = "ai") -> httpx.Response:
@@ -128,14 +139,16 @@ def test_no_account_on_a_cluster_is_a_sentence(hub: Hub) -> None:
 
 
 def test_a_cluster_that_is_down_leaves_the_other_untouched(hub: Hub, site: SlurmSite) -> None:
+    began = time.monotonic()
     start(hub, "kim", "olivia")
     hub.until_ready("kim", "ai")
+    usual = time.monotonic() - began
     site.machines["fox"].hang_controller()
     try:
         began = time.monotonic()
         start(hub, "ola", "olivia")
         hub.until_ready("ola", "ai")
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 15 + 2 * usual
         assert told(hub, "kim")["silent_since"] is None
         refused = start(hub, "lee", "fox")
         if refused.status_code in {201, 202}:
@@ -184,8 +197,10 @@ def test_a_class_starts_in_its_reservation_while_the_cluster_is_full(
     finally:
         machine.command("scancel", full)
         for user in ("kim", "lee", "ola"):
-            hub.api("DELETE", f"users/{user}/servers/monday")
-        machine.unreserve("ai-monday")
+            end(hub, user, "monday")
+        # Slurm refuses while a job in it is just ending.
+        delete = ("scontrol", "delete", "ReservationName=ai-monday")
+        until(lambda: machine.command(*delete, check=False).returncode == 0, "it is free", 60)
 
 
 def test_a_class_has_its_qos_in_its_hours_only(hub: Hub, site: SlurmSite) -> None:
@@ -199,7 +214,7 @@ def test_a_class_has_its_qos_in_its_hours_only(hub: Hub, site: SlurmSite) -> Non
         assert start(hub, "kim", "olivia", "monday").status_code in {201, 202}
         hub.until_ready("kim", "monday")
         assert [line.split("|")[3] for line in running(machine)] == [qos]
-        hub.api("DELETE", "users/kim/servers/monday")
+        end(hub, "kim", "monday")
 
 
 def test_the_spawn_page_ranks_and_counts(hub: Hub, site: SlurmSite) -> None:
@@ -228,8 +243,8 @@ def test_the_spawn_page_ranks_and_counts(hub: Hub, site: SlurmSite) -> None:
         ).stdout.strip()  # fmt: skip
         full = f"{full},{more}"
         until(lambda: choices()["queue"]["gpus"] == [["h100", 0, 4]], "all are taken")
+        until(lambda: choices()["queue"]["state"] == "wait", "it is told that it waits")
         waits = choices()["queue"]
-        assert waits["state"] == "wait"
         # When the first of the two ends at the latest.
         assert 20 * 60 < waits["starts"] - time.time() <= 31 * 60
     finally:

@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from hubs import Hub, running_hub
+from hubs import Hub, running_hub, until
+from slurm import system
 from slurm_site import SlurmSite
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
@@ -60,6 +61,7 @@ def user(hub: Hub, slurm_site: SlurmSite) -> Iterator[str]:
     name = slurm_site.users[0]
     yield name
     hub.api("DELETE", f"users/{name}/servers/ai")
+    until(lambda: hub.server(name, "ai") is None, "the session is stopped", 60)
 
 
 def start(hub: Hub, user: str, offer: str) -> httpx.Response:
@@ -73,6 +75,7 @@ def given(hub: Hub, user: str) -> dict[str, object]:
     answer: dict[str, object] = httpx.get(
         f"{hub.url}/user/{user}/ai/lesesal/session",
         headers={"Authorization": f"token {hub.token}", "Accept": "application/json"},
+        timeout=60,
     ).json()
     return answer
 
@@ -97,11 +100,12 @@ def test_a_session_gets_what_was_offered_and_shows_it(
     memory_mb: int,
     gpus: list[str],
 ) -> None:
+    began = time.time()
     assert start(hub, user, offer).status_code in {201, 202}
     shown = given(hub, user)
     assert shown.pop("machine") in nodes
     assert str(shown.pop("job")).isdigit()
-    assert abs(float(str(shown.pop("ends"))) - time.time() - 3600) < 60
+    assert began - 5 <= float(str(shown.pop("ends"))) - 3600 <= time.time() + 5
     del shown["offer"]
     assert shown == {
         "cpus": cpus,
@@ -123,8 +127,9 @@ def test_the_session_is_its_users_and_the_token_is_nowhere_but_in_its_file(
     processes = [
         process
         for process in psutil.process_iter()
-        if process.uids().real == account.pw_uid
-        and "lesesal_notebook.session" in " ".join(process.cmdline())
+        if (owner := system.ask(process.uids)) is not None
+        and owner.real == account.pw_uid
+        and "lesesal_notebook.session" in " ".join(system.ask(process.cmdline) or ())
     ]
     assert processes
     places = {
@@ -134,7 +139,7 @@ def test_the_session_is_its_users_and_the_token_is_nowhere_but_in_its_file(
         "what Slurm tells of the job": slurm_site.machine.command(
             "scontrol", "show", "job", "--details", job
         ).stdout,
-        "environments": str([process.environ() for process in processes]),
+        "environments": str([system.ask(process.environ) for process in processes]),
         "arguments": str([process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]),
         "the session's log": Path(
             account.pw_dir, ".local/state/lesesal/logs/slurm-test/ai.1.log"
@@ -149,7 +154,8 @@ def test_the_session_is_its_users_and_the_token_is_nowhere_but_in_its_file(
     assert all(places.values())
 
     assert hub.api("DELETE", f"users/{user}/servers/ai").status_code in {202, 204}
-    assert not folder.exists()
+    # 202 is that it takes longer than the hub waits for.
+    until(lambda: not folder.exists(), "its files are removed", 60)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +184,7 @@ def test_what_slurm_refuses_is_a_sentence_with_slurms_words_under_it(
     hub: Hub, user: str, offer: str, sentence: str, slurms_words: str
 ) -> None:
     start(hub, user, offer)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     # Until then it tells of what was refused before.
     while slurms_words not in str(last := hub.api("GET", f"session/{user}/ai").json()["last"]):
         assert time.monotonic() < deadline, f"the refusal is not told: {last}"
@@ -197,7 +203,7 @@ def test_waiting_is_told_in_words_and_can_be_stopped(
         "GET",
         f"{hub.api_url}/users/{user}/servers/ai/progress",
         headers={"Authorization": f"token {hub.token}"},
-        timeout=30,
+        timeout=60,
     ) as events:
         for line in events.iter_lines():
             if line.startswith("data:") and "queue:" in line:
@@ -205,22 +211,20 @@ def test_waiting_is_told_in_words_and_can_be_stopped(
                 break
     assert told == "In the queue: this part of the cluster is closed at the moment"
     assert hub.api("DELETE", f"users/{user}/servers/ai").status_code in {202, 204}
-    waiting = slurm_site.machine.command(
-        "squeue", "--noheader", "--states=pending", "--name=lesesal-slurm-test"
-    ).stdout
-    assert waiting == ""
+    waiting = ("squeue", "--noheader", "--states=pending", "--name=lesesal-slurm-test")
+    until(lambda: slurm_site.machine.command(*waiting).stdout == "", "it waits no more", 60)
 
 
 def test_a_cancelled_session_is_noticed(hub: Hub, user: str, slurm_site: SlurmSite) -> None:
     start(hub, user, "cpu")
     job = hub.until_ready(user, "ai")["state"]["job_id"]
     slurm_site.machine.command("scancel", job)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while hub.server(user, "ai") is not None:
         assert time.monotonic() < deadline, "the hub still shows the session"
         time.sleep(0.2)
     folder = Path(pwd.getpwnam(user).pw_dir, ".local/state/lesesal/sessions/slurm-test/ai")
-    assert not folder.exists()
+    until(lambda: not folder.exists(), "its files are removed", 60)
 
 
 async def execute(hub: Hub, user: str, kernel: str, code: str) -> str:
@@ -242,7 +246,7 @@ async def execute(hub: Hub, user: str, kernel: str, code: str) -> str:
             }
         )
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             message = json.loads(await socket.read_message() or "{}")
             if message["msg_type"] == "stream":
@@ -257,7 +261,7 @@ def test_a_killed_hub_costs_no_kernel_its_state(hub: Hub, user: str) -> None:
         f"{hub.url}/user/{user}/ai/api/kernels",
         headers={"Authorization": f"token {hub.token}"},
         json={"name": "python3"},
-        timeout=30,
+        timeout=120,
     ).json()["id"]
     assert asyncio.run(execute(hub, user, kernel, "x = 41; print(x)")) == "41\n"
     hub.kill()

@@ -33,7 +33,7 @@ c.ClusterSpawner.offers = {{
 }}
 c.ClusterSpawner.cmd = {cmd}
 c.ClusterSpawner.default_url = "/lab"
-c.ClusterSpawner.start_timeout = 15
+c.ClusterSpawner.start_timeout = 30
 c.ClusterSpawner.orphan_grace = 3
 c.JupyterHub.cleanup_servers = False
 c.JupyterHub.concurrent_spawn_limit = 2
@@ -89,9 +89,15 @@ def jobs(machine: SlurmMachine, *states: str) -> dict[str, str]:
     return {line.split()[0]: line.split()[1] for line in lines if line}
 
 
+def moment(machine: SlurmMachine, job: str, field: str) -> int:
+    """When a job began (``%S``) or ended (``%e``), in seconds since 1970."""
+    argv = ("squeue", "--noheader", "--states=all", f"--jobs={job}", "-o", field)
+    return int(machine.command("env", "SLURM_TIME_FORMAT=%s", *argv).stdout)
+
+
 def answer_of(hub: Hub, user: str) -> dict[str, Any]:
     """What the session says, through the proxy."""
-    answer: dict[str, Any] = httpx.get(f"{hub.url}/user/{user}/ai/api").json()
+    answer: dict[str, Any] = httpx.get(f"{hub.url}/user/{user}/ai/api", timeout=60).json()
     return answer
 
 
@@ -154,7 +160,7 @@ def test_a_job_without_a_session_is_ended_and_nobody_elses(
     def sbatch(name: str, comment: str) -> str:
         return slurm_site.machine.command(
             "sbatch", "--parsable", f"--job-name={name}", f"--comment={comment}",
-            "--partition=cpu", "--output=/dev/null", "--wrap=sleep 60", user=user,
+            "--partition=cpu", "--output=/dev/null", "--wrap=sleep 300", user=user,
         ).stdout.strip()  # fmt: skip
 
     # A hub begins to look when it has sessions, or when somebody opens the home page.
@@ -169,8 +175,9 @@ def test_a_job_without_a_session_is_ended_and_nobody_elses(
     try:
         until(lambda: orphan not in jobs(slurm_site.machine), "the orphan is ended")
         left = slurm_site.machine.command(
-            "squeue", "--noheader", f"--user={user}", "--states=RUNNING", "-o", "%A"
-        ).stdout.split()
+            "squeue", "--noheader", f"--user={user}", "--states=PENDING,CONFIGURING,RUNNING",
+            "-o", "%A",
+        ).stdout.split()  # fmt: skip
         assert others <= set(left)
     finally:
         slurm_site.machine.command("scancel", *others)
@@ -186,7 +193,7 @@ def test_a_session_comes_back_when_its_job_is_put_in_the_queue_again(
     first = answer_of(hub, user)
     slurm_site.machine.command("scontrol", "requeue", first["job"])
     until(lambda: told(hub, user)["phase"] == "returning", "it is told that it comes back")
-    page = httpx.get(f"{hub.url}/user/{user}/ai/lab", follow_redirects=True)
+    page = httpx.get(f"{hub.url}/user/{user}/ai/lab", follow_redirects=True, timeout=60)
     assert page.status_code in {200, 403}, "the hub answers, not a dead address"
     # Slurm keeps it back for a while (2 minutes); nobody needs to wait for that here.
     slurm_site.machine.begin_now(first["job"])
@@ -237,7 +244,8 @@ def test_a_cluster_that_does_not_answer_loses_nobody_and_is_told(
         machine.hang_controller()
     try:
         until(lambda: told(hub, waits)["silent_since"] is not None, "it is told")
-        assert abs(told(hub, waits)["silent_since"] - began) < 15
+        # Whoever looked last may have begun a little before.
+        assert began - 15 < told(hub, waits)["silent_since"] <= time.time()
         assert told(hub, waits)["news"] == (
             "The cluster does not answer at the moment. Nothing is lost; we keep asking."
         )
@@ -270,7 +278,8 @@ def test_a_cancelled_job_is_noticed_with_its_reason(
     slurm_site.machine.command("scancel", job)
     began = time.monotonic()
     until(lambda: told(hub, user)["last"], "it is noticed")
-    assert time.monotonic() - began < 8
+    # Less than the half minute after which JupyterHub asks by itself; seconds where it is idle.
+    assert time.monotonic() - began < 25
     assert "cancelled" in told(hub, user)["last"]["sentence"]
 
 
@@ -291,10 +300,11 @@ def test_another_offer_is_tried_and_the_place_kept_until_it_runs(
         [first] = jobs(machine)
         answer = hub.api("POST", f"session/{user}/ai/switch", json={"offer": "cpu"})
         assert answer.json()["switching_to"] == "A core", answer.text
-        assert first in jobs(machine)
         hub.until_ready(user, "ai")
-        assert answer_of(hub, user)["job"] != first
+        second = answer_of(hub, user)["job"]
+        assert second != first
         until(lambda: first not in jobs(machine), "the first place is given back")
+        assert moment(machine, first, "%e") >= moment(machine, second, "%S")
     finally:
         machine.command("scancel", full)
 
@@ -342,10 +352,10 @@ def test_those_who_wait_are_no_load_and_wait_longer_than_a_boot_may_take(
     for user in users[:4]:
         start(hub, user, "waits")
         until(lambda user=user: told(hub, user)["phase"] == "waiting", "it waits")
-    # concurrent_spawn_limit is 2, and start_timeout 15 s.
+    # concurrent_spawn_limit is 2, and start_timeout 30 s.
     start(hub, users[4], "cpu")
     hub.until_ready(users[4], "ai")
-    until(lambda: time.monotonic() - began > 17, "longer than start_timeout")
+    until(lambda: time.monotonic() - began > 32, "longer than start_timeout")
     assert [told(hub, user)["phase"] for user in users[:4]] == ["waiting"] * 4
     # Who asks after a while without questions is told what was known, and the queue is looked at.
     until(
