@@ -31,10 +31,19 @@ export class Page {
     // Runs whose tasks are shown.
     this.unfolded = new Set();
     this.drawn = "";
+    // A button that is being pressed stays until it was: drawn anew, it would not be told.
+    this.pressed = false;
+    this.stopped = new AbortController();
+    const { signal } = this.stopped;
+    this.list.addEventListener("pointerdown", () => { this.pressed = true; }, { signal });
+    for (const end of ["pointerup", "pointercancel"]) {
+      window.addEventListener(end, () => { this.pressed = false; }, { signal });
+    }
   }
 
   stop() {
     clearInterval(this.timer);
+    this.stopped.abort();
   }
 
   /** The form for a notebook, as it is now, and the list. */
@@ -63,7 +72,8 @@ export class Page {
       const unfolded = [...this.unfolded].map((id) => `&tasks=${id}`).join("");
       const { runs } = await this.api.request(`runs?${unfolded.slice(1)}`);
       const found = JSON.stringify(runs);
-      if (found !== this.drawn) this.draw(runs);
+      if (found === this.drawn || this.pressed) return;
+      this.draw(runs);
       this.drawn = found;
     } catch (error) {
       this.said.textContent = error.message;
