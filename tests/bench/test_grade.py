@@ -156,8 +156,10 @@ def test_a_short_form_of_it(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_class_does_not_grow_engine_and_workers(tmp_path: Path) -> None:
-    course(tmp_path, ASSIGNMENTS["ps1"], 100, grade.SESSION)
+    # So many that a worker's start is far less than the first third of its time.
+    course(tmp_path, ASSIGNMENTS["ps1"], 300, grade.SESSION)
     taken, submissions = ours(tmp_path, ASSIGNMENTS["ps1"], grade.SESSION, tmp_path / "log")
+    assert len(submissions) == 300
     assert {each["state"] for each in submissions} == {"graded"}
     grown = {name: growth(sizes) for name, sizes in taken.memory.items()}
     assert set(grown) == {"", "worker"}
