@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import gc
 import importlib
+import itertools
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import threading
 import traceback
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
@@ -188,15 +190,21 @@ def _run(app: LeanKernelApp, request: KernelRequest, listeners: Mapping[str, int
     stock = ForkedKernelApp().take(request, listeners)
     _make_known(stock)
     stock.initialize([*request.arguments])
+    # After all that was made ahead, in the order in which Python has them.
+    born = weakref.finalize(stock, int)
     stock.start()
-    _finish(stock)
+    _finish(stock, born)
 
 
-def _finish(app: IPKernelApp) -> None:
+def _finish(app: IPKernelApp, born: weakref.finalize[..., Any]) -> None:
     """What an interpreter does at its end: this process leaves without it.
 
-    Its end would take apart all that was imported, of which the pages are shared.
+    Its end would take apart all that was imported, of which the pages are shared. What was made
+    ahead, such as a temporary folder, is the server's to end, and other kernels' to use.
     """
+    made = list(cast(Any, weakref.finalize)._registry)
+    for ahead in itertools.takewhile(lambda each: each is not born, made):
+        ahead.atexit = False
     cast(Any, threading)._shutdown()
     atexit._run_exitfuncs()
     # Files that cells have left open are written to the end.

@@ -33,7 +33,10 @@ SECONDS = 60
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a module that is imported ahead."""
     folder = tmp_path_factory.mktemp("library")
-    (folder / "imported_ahead.py").write_text("def twice(x):\n    y = 2 * x\n    return y\n")
+    (folder / "imported_ahead.py").write_text(
+        "def twice(x):\n    y = 2 * x\n    return y\n"
+        "import tempfile\nfolder = tempfile.TemporaryDirectory()\n"
+    )
     return folder
 
 
@@ -131,10 +134,11 @@ async def test_environment_folder_and_signals_are_the_same(
 
 
 ENDINGS = """
-import atexit, threading, time
+import atexit, threading, time, weakref
 left_open = open("left-open", "w")
 _ = left_open.write("all of it")
 _ = atexit.register(open, "at-exit", "w")
+_ = weakref.finalize(time, open, "finalized", "w")
 def work():
     time.sleep(0.2)
     open("from-a-thread", "w").close()
@@ -147,6 +151,7 @@ async def test_a_polite_end_leaves_nothing_half_done(cells: forked.Cells, tmp_pa
     await ended(cells)
     assert (tmp_path / "left-open").read_text() == "all of it"
     assert (tmp_path / "at-exit").exists()
+    assert (tmp_path / "finalized").exists()
     assert (tmp_path / "from-a-thread").exists()
 
 
@@ -225,6 +230,9 @@ async def test_a_restarted_kernel_is_new_and_at_the_same_ports(cells: forked.Cel
     assert await cells.value("import os\nos.getpid()") != before
     assert dict(await cells.run("gone"))["reply"]["ename"] == "NameError"
     assert cells.manager.ports == ports
+    # What was made when a library was imported is there for each kernel.
+    made = "import imported_ahead, os\nos.path.isdir(imported_ahead.folder.name)"
+    assert await cells.value(made) == "True"
 
 
 async def test_a_client_never_waits_for_a_forked_kernel_or_for_its_end(
