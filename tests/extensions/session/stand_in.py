@@ -12,7 +12,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +21,8 @@ from typing import Any
 import httpx
 from deployed import CHECKOUT
 from hubs import until_it_answers
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 PYTHON = CHECKOUT / ".venv" / "session" / "bin" / "python"
 PREFIX = "/user/kim/ai/"
@@ -146,6 +148,22 @@ class Session:
         return httpx.Client(
             base_url=self.url, headers={"Authorization": f"token {VISITOR}"}, timeout=60
         )
+
+    @contextlib.asynccontextmanager
+    async def websocket(self, path: str) -> AsyncIterator[WebSocketClientConnection]:
+        """A connection of the same client, closed at the end."""
+        socket = await websocket_connect(
+            HTTPRequest(
+                self.url.replace("http", "ws", 1) + path,
+                headers={"Authorization": f"token {VISITOR}"},
+                connect_timeout=60,
+                request_timeout=60,
+            )
+        )
+        try:
+            yield socket
+        finally:
+            socket.close()
 
 
 @contextlib.contextmanager

@@ -10,8 +10,7 @@ import re
 import signal
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,7 @@ from extensions.session.stand_in import (
     StandInHub,
     running_session,
 )
-from tornado.httpclient import HTTPRequest
-from tornado.websocket import WebSocketClientConnection, websocket_connect
+from tornado.websocket import WebSocketClientConnection
 
 from lesesal_notebook.session.end import EVENT, LOOK, UNTOLD, first_end, left, pause
 
@@ -168,23 +166,6 @@ def test_a_hub_that_is_silent_changes_nothing(tmp_path: Path) -> None:
     assert (answer["ends"], answer["more"]) == (ends, HOUR)
 
 
-@asynccontextmanager
-async def websocket(session: Session, path: str) -> AsyncIterator[WebSocketClientConnection]:
-    url = session.url.replace("http", "ws", 1) + path
-    socket = await websocket_connect(
-        HTTPRequest(
-            url,
-            headers={"Authorization": f"token {VISITOR}"},
-            connect_timeout=60,
-            request_timeout=60,
-        )
-    )
-    try:
-        yield socket
-    finally:
-        socket.close()
-
-
 async def next_step(events: WebSocketClientConnection, *wanted: str) -> str:
     """The next of these steps that pages are told."""
     async with asyncio.timeout(60):
@@ -261,9 +242,9 @@ async def test_on_the_signal_pages_save_and_what_runs_is_stopped(patient: Sessio
     with session.client() as client:
         busy, idle = (client.post("api/kernels").raise_for_status().json()["id"] for _ in "12")
         async with (
-            websocket(session, "api/events/subscribe") as events,
-            websocket(session, f"api/kernels/{busy}/channels") as kernel,
-            websocket(session, f"api/kernels/{idle}/channels") as other,
+            session.websocket("api/events/subscribe") as events,
+            session.websocket(f"api/kernels/{busy}/channels") as kernel,
+            session.websocket(f"api/kernels/{idle}/channels") as other,
         ):
             await other.write_message(execute("kept = 41"))
             await next_message(other, "execute_reply")
@@ -292,7 +273,7 @@ async def test_on_the_signal_pages_save_and_what_runs_is_stopped(patient: Sessio
 async def test_without_pages_the_signal_still_stops_what_runs(session: Session) -> None:
     with session.client() as client:
         id_ = client.post("api/kernels").raise_for_status().json()["id"]
-    async with websocket(session, f"api/kernels/{id_}/channels") as kernel:
+    async with session.websocket(f"api/kernels/{id_}/channels") as kernel:
         await kernel.write_message(execute("print('begun', flush=True)\nwhile True: pass"))
         await next_message(kernel, "stream")
         os.kill(session.process.pid, signal.SIGUSR1)
@@ -305,7 +286,7 @@ async def test_the_end_is_met_also_when_no_signal_comes(tmp_path: Path) -> None:
     ends = time.time() + UNTOLD + 30
     hub = StandInHub(told={"ends": ends, "more": None, "news": ""})
     with running_session(tmp_path, hub) as session:
-        async with websocket(session, "api/events/subscribe") as events:
+        async with session.websocket("api/events/subscribe") as events:
             assert known(session)["ending"] is False
             assert await next_step(events, "save") == "save"
             assert 0 < ends - time.time() <= UNTOLD

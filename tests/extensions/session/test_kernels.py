@@ -20,9 +20,7 @@ import zmq
 import zmq.asyncio
 from deployed import CHECKOUT
 from extensions.session.kernel_kit import servers, state, until
-from extensions.session.stand_in import VISITOR, Session, StandInHub, running_session
-from tornado.httpclient import HTTPRequest
-from tornado.websocket import websocket_connect
+from extensions.session.stand_in import Session, StandInHub, running_session
 
 PIDFD_GETFD = 438
 """The number of that system call, on all architectures."""
@@ -40,21 +38,13 @@ def new(client: httpx.Client, **more: Any) -> str:
 
 async def value(session: Session, kernel: str, code: str) -> Any:
     """A cell's last expression, as JupyterLab asks for it."""
-    url = f"{session.url}api/kernels/{kernel}/channels".replace("http", "ws", 1)
-    asked = HTTPRequest(
-        url,
-        headers={"Authorization": f"token {VISITOR}"},
-        connect_timeout=60,
-        request_timeout=60,
-    )
-    channel = await websocket_connect(asked)
     content = {"code": "", "silent": False, "user_expressions": {"it": code.splitlines()[-1]}}
     content["code"] = "\n".join(code.splitlines()[:-1])
     header = {"msg_id": uuid4().hex, "msg_type": "execute_request", "session": "s"}
     header |= {"username": "", "version": "5.4", "date": ""}
     message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
-    await channel.write_message(json.dumps(message | {"channel": "shell", "buffers": []}))
-    try:
+    async with session.websocket(f"api/kernels/{kernel}/channels") as channel:
+        await channel.write_message(json.dumps(message | {"channel": "shell", "buffers": []}))
         while True:
             said = json.loads(await channel.read_message() or "null")
             if said["msg_type"] != "execute_reply":
@@ -62,8 +52,6 @@ async def value(session: Session, kernel: str, code: str) -> Any:
             if said["parent_header"]["msg_id"] == header["msg_id"]:
                 assert said["content"]["status"] == "ok", said
                 return eval(said["content"]["user_expressions"]["it"]["data"]["text/plain"])
-    finally:
-        channel.close()
 
 
 @contextlib.contextmanager
@@ -187,26 +175,18 @@ async def test_nobody_else_on_the_machine_hears_a_kernel(
 
 async def test_what_a_cell_says_waits_for_nothing(warm: tuple[Session, httpx.Client]) -> None:
     session, client = warm
-    url = f"{session.url}api/kernels/{new(client)}/channels".replace("http", "ws", 1)
-    asked = HTTPRequest(
-        url,
-        headers={"Authorization": f"token {VISITOR}"},
-        connect_timeout=60,
-        request_timeout=60,
-    )
-    connection = await websocket_connect(asked)
-    # The kernel tells of itself: the server has the connection in hand.
-    assert await connection.read_message()
-    ours = connection.protocol.stream.socket.getsockname()
-    theirs = psutil.Process(session.process.pid).net_connections("tcp")
-    [number] = [each.fd for each in theirs if tuple(each.raddr) == ours]
-    process = os.pidfd_open(session.process.pid)
-    copy = ctypes.CDLL(None, use_errno=True).syscall(PIDFD_GETFD, process, number, 0)
-    assert copy >= 0, os.strerror(ctypes.get_errno())
-    with socket.socket(fileno=copy) as copied:
-        assert copied.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-    os.close(process)
-    connection.close()
+    async with session.websocket(f"api/kernels/{new(client)}/channels") as connection:
+        # The kernel tells of itself: the server has the connection in hand.
+        assert await connection.read_message()
+        ours = connection.protocol.stream.socket.getsockname()
+        theirs = psutil.Process(session.process.pid).net_connections("tcp")
+        [number] = [each.fd for each in theirs if tuple(each.raddr) == ours]
+        process = os.pidfd_open(session.process.pid)
+        copy = ctypes.CDLL(None, use_errno=True).syscall(PIDFD_GETFD, process, number, 0)
+        assert copy >= 0, os.strerror(ctypes.get_errno())
+        with socket.socket(fileno=copy) as copied:
+            assert copied.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        os.close(process)
 
 
 async def test_a_server_that_died_is_started_once_more(tmp_path: Path) -> None:

@@ -13,9 +13,7 @@ from pathlib import Path
 
 import pytest
 from deployed import CHECKOUT
-from extensions.session.stand_in import PYTHON, USER, VISITOR, Session, StandInHub, running_session
-from tornado.httpclient import HTTPRequest
-from tornado.websocket import websocket_connect
+from extensions.session.stand_in import PYTHON, USER, Session, StandInHub, running_session
 
 # Each of them alone costs a tenth of a second or more, or brings others that do; what stock
 # sessions import of them at their start is in docs/performance.md.
@@ -154,17 +152,9 @@ def test_who_comes_first_waits_and_loads_it_once(session: Session) -> None:
 
 
 async def test_a_websocket_waits_too(session: Session) -> None:
-    url = f"{session.url}talk/backwards".replace("http", "ws", 1)
-    request = HTTPRequest(
-        url,
-        headers={"Authorization": f"token {VISITOR}"},
-        connect_timeout=60,
-        request_timeout=60,
-    )
-    socket = await websocket_connect(request)
-    await socket.write_message("abc")
-    assert await socket.read_message() == "cba"
-    socket.close()
+    async with session.websocket("talk/backwards") as socket:
+        await socket.write_message("abc")
+        assert await socket.read_message() == "cba"
 
 
 def test_an_extension_that_is_broken_breaks_nothing_else(session: Session) -> None:
