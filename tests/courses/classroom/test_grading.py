@@ -166,13 +166,14 @@ def test_a_student_sees_nothing_of_it(
     classroom: Classroom, ada: httpx.Client, slug: str, tmp_path: Path
 ) -> None:
     ben = hand_in(classroom, slug, "ben", lenses="1")
-    record(classroom, slug, {"ben": (ben, 7.5, False)})
-    keep(classroom, slug, (ben, Outcome("ben", State.SUSPECT, Reason("forged"), 7.5, 10.0)))
+    record(classroom, slug, {"ben": (ben, 77.5, False)})
+    keep(classroom, slug, (ben, Outcome("ben", State.SUSPECT, Reason("forged"), 77.5, 100.0)))
     with classroom.browser("ben") as browser:
         pages = [f"courses/{slug}", f"courses/{slug}/submissions/{ben}"]
         about = unzipped(browser.get("me/data.zip").content)["about.json"].decode()
         seen = about + "".join(browser.get(page).raise_for_status().text for page in pages)
-    for word in ("7.5", "suspect", "forged", "graded"):
+    # No time has a "77.5" in it.
+    for word in ("77.5", "suspect", "forged", "graded"):
         # Other tests' courses are called graded-1 and so on.
         assert word not in re.sub(r"graded_version|is graded|graded-\d+", "", seen)
     (held,) = [each for each in json.loads(about)["gradings"] if each["course"] == slug]
@@ -180,12 +181,12 @@ def test_a_student_sees_nothing_of_it(
     (tmp_path / "feedback.zip").write_bytes(ARCHIVE)
     kept = classroom.store.blobs.keep_file(tmp_path / "feedback.zip")
     with classroom.store.writing() as session:
-        given = Feedback(now(), kept.sha256, 7.5, 10.0)
+        given = Feedback(now(), kept.sha256, 77.5, 100.0)
         submissions.put_feedback(session, slug, ben, given, actor="ada")
     with classroom.browser("ben") as browser:
         about = unzipped(browser.get("me/data.zip").content)["about.json"].decode()
     (held,) = [each for each in json.loads(about)["gradings"] if each["course"] == slug]
-    assert (held["state"], held["score"]) == ("suspect", 7.5)
+    assert (held["state"], held["score"]) == ("suspect", 77.5)
 
 
 def test_publishing_says_first_what_it_would_do(

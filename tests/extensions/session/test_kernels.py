@@ -162,7 +162,8 @@ async def test_nobody_else_on_the_machine_hears_a_kernel(
         for listener in (person, stranger, impostor):
             listener.subscribe(b"")
             listener.connect(f"tcp://127.0.0.1:{about['iopub_port']}")
-        # The kernel greets who has come in (XPUB).
+        # The kernel greets each new topic (XPUB), not each who has come in.
+        person.subscribe(b"a topic of this test's own")
         assert await person.poll(60_000), "the kernel does not let in who has its key"
         await value(session, kernel, "print('what only one may read')\n1")
         heard = b""
