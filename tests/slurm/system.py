@@ -6,6 +6,8 @@ daemons stand in the directory, its users live in it, its line in the hosts file
 
 import contextlib
 import fcntl
+import functools
+import itertools
 import os
 import pwd
 import random
@@ -36,21 +38,26 @@ class ProcessesRemainError(Exception):
     """Something outlived SIGKILL."""
 
 
+@functools.cache
+def _drawn() -> Iterator[int]:
+    """This process's ports, again and again in one order: none is given twice in a row of 500."""
+    first = 25000 + 500 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw9")[2:]) % 10)
+    return itertools.cycle(random.sample(range(first, first + 500), 500))
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on, below those that the kernel gives to outgoing connections.
 
-    They are taken later: so each of those who run tests side by side has its own to draw from.
+    They are taken later: so each of those who run tests side by side has its own to draw from,
+    and one that was given, and that nobody listens on yet, is not given to the next who asks.
     """
     ports: list[int] = []
-    mine = 25000 + 500 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw9")[2:]) % 10)
-    with contextlib.ExitStack() as held:
-        for port in random.sample(range(mine, mine + 500), 500):
-            probe = held.enter_context(socket.socket())
-            with contextlib.suppress(OSError):
-                probe.bind(("", port))
-                ports.append(port)
-            if len(ports) == count:
-                break
+    for port in itertools.islice(_drawn(), 500):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("", port))
+            ports.append(port)
+        if len(ports) == count:
+            break
     return ports
 
 

@@ -32,7 +32,7 @@ def test_it_ends_with_who_started_it(untouched: Path, tmp_path: Path) -> None:
     assert program.stdout
     assert program.stdout.readline() == b"ready\n"
     assert address.stat().st_mode & 0o777 == 0o600
-    program.communicate(timeout=30)
+    program.communicate(timeout=120)
     assert program.returncode == 0
     assert not address.exists()
 

@@ -200,7 +200,7 @@ def test_a_class_starts_in_its_reservation_while_the_cluster_is_full(
             end(hub, user, "monday")
         # Slurm refuses while a job in it is just ending.
         delete = ("scontrol", "delete", "ReservationName=ai-monday")
-        until(lambda: machine.command(*delete, check=False).returncode == 0, "it is free", 60)
+        until(lambda: machine.command(*delete, check=False).returncode == 0, "it is free", 120)
 
 
 def test_a_class_has_its_qos_in_its_hours_only(hub: Hub, site: SlurmSite) -> None:
