@@ -147,7 +147,7 @@ def running_hub(
             raise
 
 
-def until(happened: Callable[[], object], what: str, seconds: float = 120) -> None:
+def until(happened: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
     """Wait until it has happened; fails with what did not."""
     deadline = time.monotonic() + seconds
     while not happened():

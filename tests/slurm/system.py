@@ -157,7 +157,7 @@ def living(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
     return [p for p in processes if ask(p.status) not in (None, psutil.STATUS_ZOMBIE)]
 
 
-def until(happened: Callable[[], bool], seconds: float) -> bool:
+def until(happened: Callable[[], bool], seconds: float = 120) -> bool:
     """Wait until something has happened; False when it has not after so many seconds."""
     deadline = time.monotonic() + seconds
     while not happened():

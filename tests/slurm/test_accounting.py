@@ -23,14 +23,14 @@ def told(machine: SlurmMachine, job: str, fields: str) -> str:
 
 
 def wait_for(machine: SlurmMachine, job: str, wanted: str) -> None:
-    seen = system.until(lambda: told(machine, job, "%T %r") == wanted, 120)
+    seen = system.until(lambda: told(machine, job, "%T %r") == wanted)
     assert seen, told(machine, job, "%T %r")
 
 
 def end(machine: SlurmMachine, *jobs: str) -> None:
     machine.command("scancel", *jobs)
     for job in jobs:
-        assert system.until(lambda job=job: told(machine, job, "%T") == "CANCELLED", 120)
+        assert system.until(lambda job=job: told(machine, job, "%T") == "CANCELLED")
 
 
 def test_what_is_missing_for_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_a_run_that_is_put_back_in_the_queue_finds_its_checkpoint(
         return found
 
     begun = session.home / "batch" / id_ / "tasks" / "1" / "checkpoint" / "begun"
-    until(lambda: begun.exists() and begun.read_text() == "x", "it has saved something", 120)
+    until(lambda: begun.exists() and begun.read_text() == "x", "it has saved something")
     job = told()["job"]
     machine.command("scontrol", "requeue", job)
     until(lambda: told()["state"] == "waiting", "it waits again")

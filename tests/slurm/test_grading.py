@@ -77,7 +77,7 @@ class Room:
         return arrays.parse_squeue(self.machine.command(*argv).stdout)
 
     def until(self, happened: Callable[[], bool]) -> None:
-        assert system.until(happened, 120), (self.said, self.squeue())
+        assert system.until(happened), (self.said, self.squeue())
 
     def processes(self) -> list[psutil.Process]:
         """The workers that run."""
@@ -233,7 +233,7 @@ def test_a_controller_that_is_away_is_waited_for(room: Room, hangs: bool, begun:
 
     def come_back() -> None:
         try:
-            assert system.until(lambda: bool(room.said), 120)
+            assert system.until(lambda: bool(room.said))
         finally:
             room.gate.touch()
             back()

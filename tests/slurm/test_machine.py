@@ -43,7 +43,7 @@ def state(machine: SlurmMachine, job: str) -> str:
 
 
 def wait_for(machine: SlurmMachine, job: str, wanted: str) -> None:
-    assert system.until(lambda: state(machine, job) == wanted, 120), state(machine, job)
+    assert system.until(lambda: state(machine, job) == wanted), state(machine, job)
 
 
 def test_a_port_that_was_given_is_not_given_again_before_it_is_taken() -> None:
@@ -147,10 +147,10 @@ def test_a_hanging_controller_does_late_what_it_was_asked(slurm_machine: SlurmMa
     finally:
         slurm_machine.wake_controller()
     queue = ("squeue", "--noheader", "--name=late", "-o", "%A")
-    assert system.until(lambda: slurm_machine.command(*queue).stdout != "", 120)
+    assert system.until(lambda: slurm_machine.command(*queue).stdout != "")
     slurm_machine.command("scancel", "--name=late")
     # Nodes of a job that is just ending can not be reserved.
-    assert system.until(lambda: slurm_machine.command(*queue).stdout == "", 120)
+    assert system.until(lambda: slurm_machine.command(*queue).stdout == "")
 
 
 def test_reserved_nodes_are_for_those_whom_the_reservation_names(
@@ -203,7 +203,7 @@ def test_a_node_fails_and_comes_back(slurm_machine: SlurmMachine) -> None:
 
     slurm_machine.start_node("gpu2")
     # What ended on it may still be cleaned up.
-    assert system.until(lambda: slurm_machine.node_states()["gpu2"] == "idle", 120)
+    assert system.until(lambda: slurm_machine.node_states()["gpu2"] == "idle")
     slurm_machine.drain("gpu2")
     assert slurm_machine.node_states()["gpu2"] == "drained"
     slurm_machine.resume("gpu2")

@@ -79,7 +79,7 @@ time.sleep(600)
         assert process.stdout is not None
         classroom = psutil.Process(int(process.stdout.readline()))
         try:
-            assert until(lambda: answers(port), 120)
+            assert until(lambda: answers(port))
         finally:
             process.kill()
     gone, _ = psutil.wait_procs([classroom], timeout=60)

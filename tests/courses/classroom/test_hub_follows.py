@@ -91,7 +91,7 @@ def until_groups(hub: hubs.Hub, **wanted: set[str]) -> None:
         found = groups(hub)
         return all(found.get(name.replace("_", "-")) == users for name, users in wanted.items())
 
-    hubs.until(there, f"{wanted}, but {groups(hub)}", 120)
+    hubs.until(there, f"{wanted}, but {groups(hub)}")
 
 
 def test_what_is_wanted() -> None:
@@ -244,7 +244,7 @@ def test_a_guest_from_link_to_end(hub: hubs.Hub, store: Store) -> None:
                 update(JoinCodeRow).filter_by(code=code).values(guests_until=audit.now())
             )
             session.execute(update(GuestRow).values(account="ws01"))
-        hubs.until(lambda: hub.api("GET", f"users/{name}").status_code == 404, "the end", 120)
+        hubs.until(lambda: hub.api("GET", f"users/{name}").status_code == 404, "the end")
         assert urlsplit(str(guest.get("/hub/home").url)).path == "/hub/login"
     with store.reading() as session:
         assert [each.left for each in joining.guests(session)] == [True]

@@ -138,7 +138,7 @@ def fuzz(classroom: Classroom, clients: dict[str, Person], role: str, examples: 
     assert beside_the_store(classroom.home) == before
     incoming = classroom.home / "blobs" / "incoming"
     # What was refused is removed after the answer.
-    hubs.until(lambda: not list(incoming.iterdir()), "nothing is left of what came in", 120)
+    hubs.until(lambda: not list(incoming.iterdir()), "nothing is left of what came in")
 
 
 @pytest.mark.parametrize("role", ["nobody", "student", "instructor", "operator"])

@@ -44,7 +44,7 @@ def program(with_image: Site) -> Iterator[list[str]]:
     found = interpreter_of(with_image.root, "optics")
     assert found is not None
     yield list(found)
-    until(lambda: not mounters(image.path), "the mount is gone", 120)
+    until(lambda: not mounters(image.path), "the mount is gone")
 
 
 def mounters(image: Path) -> list[int]:
@@ -104,7 +104,7 @@ def test_a_program_runs_from_the_image_and_nobody_else_sees_it(
         assert "CapInh:\t0000000000000000\n" in status
         _, said = running.communicate("\n", timeout=60)
         assert (running.returncode, said) == (0, "")
-    until(lambda: not psutil.pid_exists(mounter), "the mount's process has ended", 120)
+    until(lambda: not psutil.pid_exists(mounter), "the mount's process has ended")
 
 
 @can_mount
@@ -141,7 +141,7 @@ def test_a_killed_program_leaves_no_mount(site: Site, program: list[str]) -> Non
         assert running.stdout.readline().startswith("True")
         assert len(mounters(image)) == 1
         running.kill()
-    until(lambda: not mounters(image), "the mount is gone", 120)
+    until(lambda: not mounters(image), "the mount is gone")
 
 
 @can_mount

@@ -163,7 +163,7 @@ def test_sessions_run_in_the_courses_environment_and_keep_it(
         assert (seen(hub, user)[0], seen(hub, user)[2]) == (str(second), "True")
         assert len(mounters()) == 1
         end(hub, user)
-        until(lambda: not mounters(), "the mount is gone", 120)
+        until(lambda: not mounters(), "the mount is gone")
 
     whole.shelf.use(first.name)
     start(hub, user)

@@ -49,7 +49,7 @@ def test_a_class_on_a_real_slurm() -> None:
         assert {step: each["count"] for step, each in report["steps"].items()} == dict.fromkeys(
             Step, STUDENTS
         )
-        until(nothing_runs, "all jobs have ended", 120)
+        until(nothing_runs, "all jobs have ended")
 
         # One more than there are accounts: the site's own words say which is missing.
         one_more = rehearse(f"--students={STUDENTS + 1}", "--within=4")
@@ -57,4 +57,4 @@ def test_a_class_on_a_real_slurm() -> None:
         print(one_more.stdout)
         assert "1 failed to start: " in one_more.stdout
         assert f"{STUDENTS} of {STUDENTS + 1} students were in their notebooks" in one_more.stdout
-        until(nothing_runs, "all jobs have ended", 120)
+        until(nothing_runs, "all jobs have ended")

@@ -166,7 +166,7 @@ def test_each_is_executed_by_an_account_that_sees_nothing_else(desk: Desk) -> No
     assert int(said[-1]) in uids
     ran = [account for account, _ in desk.jobs()]
     assert (set(ran), len(ran)) == (set(accounts), 4)
-    assert system.until(lambda: not desk.left(), 120), desk.left()
+    assert system.until(lambda: not desk.left()), desk.left()
     assert [path for path in left_behind if path.exists()] == []
     # Neither in the accounts' homes nor in the shared folder is anything of it left.
     for name in accounts:
@@ -198,10 +198,10 @@ def test_a_run_that_was_killed_leaves_no_account_with_another_job(desk: Desk) ->
         return sorted(state for who, state in desk.jobs() if who == account)
 
     with desk.started(account) as first:
-        assert system.until(lambda: states() == ["RUNNING"], 120)
+        assert system.until(lambda: states() == ["RUNNING"])
         first.kill()
     with desk.started(account) as second:
-        assert system.until(lambda: "CANCELLED" in states(), 120)
+        assert system.until(lambda: "CANCELLED" in states())
         gate.unlink()
         said, _ = second.communicate()
     assert second.returncode == 0, said
@@ -211,4 +211,4 @@ def test_a_run_that_was_killed_leaves_no_account_with_another_job(desk: Desk) ->
     }
     # The result may be there before Slurm has the job's end.
     ended = ["CANCELLED", "COMPLETED", "COMPLETED"]
-    assert system.until(lambda: states() == ended, 120), states()
+    assert system.until(lambda: states() == ended), states()

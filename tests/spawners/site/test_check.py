@@ -144,7 +144,7 @@ def test_all_is_well_and_nothing_is_left(check: Check, slurm_site: SlurmSite) ->
         *ABOUT_OFFERS,
         *ABOUT_NODES,
     ]
-    assert until(lambda: not jobs(slurm_site), 120)
+    assert until(lambda: not jobs(slurm_site))
     assert left_files(USER) == []
 
 
@@ -281,7 +281,7 @@ def test_no_room(check: Check, slurm_site: SlurmSite) -> None:
     finally:
         slurm_site.machine.resume("gpu4")
     assert found == [(JOBS[0], "probe", "warning")]
-    assert until(lambda: not jobs(slurm_site), 120)
+    assert until(lambda: not jobs(slurm_site))
 
 
 @pytest.mark.slow
@@ -300,7 +300,7 @@ def test_jobs_that_the_hub_may_not_see(check: Check, slurm_site: SlurmSite) -> N
         for each in found
         if each["state"] != "ok"
     ] == [(where, "submitted, but squeue does not show it to this account.") for where in JOBS]
-    assert until(lambda: not jobs(slurm_site), 120)
+    assert until(lambda: not jobs(slurm_site))
 
 
 @pytest.mark.slow
@@ -322,9 +322,9 @@ def test_interrupted_it_takes_its_jobs_away(
     check: Check, slurm_site: SlurmSite, number: signal.Signals
 ) -> None:
     process = check(f"--user={USER}")
-    assert until(lambda: bool(jobs(slurm_site)), 120)
+    assert until(lambda: bool(jobs(slurm_site)))
     process.send_signal(number)
     out, err = process.communicate(timeout=SILENT_SECONDS)
     assert (process.returncode, err) == (1, "Interrupted; what was started is taken away.\n"), out
-    assert until(lambda: not jobs(slurm_site), 120)
+    assert until(lambda: not jobs(slurm_site))
     assert left_files(USER) == []

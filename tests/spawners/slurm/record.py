@@ -107,8 +107,8 @@ def play(machine: Machine) -> dict[str, str]:
         running.append(submit("--gres=shard:1", "--nodelist=gpu1"))
     ended = [ours(3, script="exit 3"), ours(4, "--hold")]
     machine.command("scancel", ended[1])
-    assert system.until(lambda: states().count("RUNNING") == len(running), 120), states()
-    assert system.until(lambda: {"FAILED", "CANCELLED"} <= set(states()), 120), states()
+    assert system.until(lambda: states().count("RUNNING") == len(running)), states()
+    assert system.until(lambda: {"FAILED", "CANCELLED"} <= set(states())), states()
     machine.drain("gpu2")
     machine.reserve("class", ["gpu4"], users=["root"], flags=["IGNORE_JOBS"])
     machine.reserve("upkeep", ["gpu1", "gpu3"], users=["root"], starts="now+7days", flags=["MAINT"])
@@ -116,7 +116,7 @@ def play(machine: Machine) -> dict[str, str]:
     submit("--partition=down")
     submit("--hold")
     reason = ("squeue", "--noheader", "-t", "PENDING", "-o", "%r")
-    assert system.until(lambda: "Resources" in machine.command(*reason).stdout, 120)
+    assert system.until(lambda: "Resources" in machine.command(*reason).stdout)
     test = ["sbatch", "--test-only", "--chdir=/"]
     return {
         "squeue": answer([*argv.squeue_argv(KEY.hub), argv._format(argv.FIELDS)]),

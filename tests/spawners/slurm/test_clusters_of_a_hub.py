@@ -96,7 +96,7 @@ def end(hub: Hub, user: str, server: str) -> None:
         hub.api("DELETE", f"users/{user}/servers/{server}")
         return hub.server(user, server) is None
 
-    until(is_gone, f"{server} of {user} is gone", 120)
+    until(is_gone, f"{server} of {user} is gone")
 
 
 def start(hub: Hub, user: str, offer: str, server: str = "ai") -> httpx.Response:
@@ -152,7 +152,7 @@ def test_a_cluster_that_is_down_leaves_the_other_untouched(hub: Hub, site: Slurm
         assert told(hub, "kim")["silent_since"] is None
         refused = start(hub, "lee", "fox")
         if refused.status_code in {201, 202}:
-            until(lambda: told(hub, "lee")["silent_since"] or told(hub, "lee")["last"], "told", 120)
+            until(lambda: told(hub, "lee")["silent_since"] or told(hub, "lee")["last"], "told")
     finally:
         site.machines["fox"].wake_controller()
 
@@ -200,7 +200,7 @@ def test_a_class_starts_in_its_reservation_while_the_cluster_is_full(
             end(hub, user, "monday")
         # Slurm refuses while a job in it is just ending.
         delete = ("scontrol", "delete", "ReservationName=ai-monday")
-        until(lambda: machine.command(*delete, check=False).returncode == 0, "it is free", 120)
+        until(lambda: machine.command(*delete, check=False).returncode == 0, "it is free")
 
 
 def test_a_class_has_its_qos_in_its_hours_only(hub: Hub, site: SlurmSite) -> None:

@@ -61,7 +61,7 @@ def user(hub: Hub, slurm_site: SlurmSite) -> Iterator[str]:
     name = slurm_site.users[0]
     yield name
     hub.api("DELETE", f"users/{name}/servers/ai")
-    until(lambda: hub.server(name, "ai") is None, "the session is stopped", 120)
+    until(lambda: hub.server(name, "ai") is None, "the session is stopped")
 
 
 def start(hub: Hub, user: str, offer: str) -> httpx.Response:
@@ -155,7 +155,7 @@ def test_the_session_is_its_users_and_the_token_is_nowhere_but_in_its_file(
 
     assert hub.api("DELETE", f"users/{user}/servers/ai").status_code in {202, 204}
     # 202 is that it takes longer than the hub waits for.
-    until(lambda: not folder.exists(), "its files are removed", 120)
+    until(lambda: not folder.exists(), "its files are removed")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_waiting_is_told_in_words_and_can_be_stopped(
     assert told == "In the queue: this part of the cluster is closed at the moment"
     assert hub.api("DELETE", f"users/{user}/servers/ai").status_code in {202, 204}
     waiting = ("squeue", "--noheader", "--states=pending", "--name=lesesal-slurm-test")
-    until(lambda: slurm_site.machine.command(*waiting).stdout == "", "it waits no more", 120)
+    until(lambda: slurm_site.machine.command(*waiting).stdout == "", "it waits no more")
 
 
 def test_a_cancelled_session_is_noticed(hub: Hub, user: str, slurm_site: SlurmSite) -> None:
@@ -224,7 +224,7 @@ def test_a_cancelled_session_is_noticed(hub: Hub, user: str, slurm_site: SlurmSi
         assert time.monotonic() < deadline, "the hub still shows the session"
         time.sleep(0.2)
     folder = Path(pwd.getpwnam(user).pw_dir, ".local/state/lesesal/sessions/slurm-test/ai")
-    until(lambda: not folder.exists(), "its files are removed", 120)
+    until(lambda: not folder.exists(), "its files are removed")
 
 
 async def execute(hub: Hub, user: str, kernel: str, code: str) -> str:

@@ -314,7 +314,7 @@ def test_a_key_is_its_users_alone_nowhere_else_and_gone_with_the_session(
 
     assert hub.api("DELETE", f"users/{user}/servers/{COURSE}").status_code in {202, 204}
     # 202 is that it takes longer than the hub waits for.
-    until(lambda: not folder(user).exists(), "its files are removed", 120)
+    until(lambda: not folder(user).exists(), "its files are removed")
 
 
 def test_a_certificate_holds_for_all_machines_of_the_cluster(two: tuple[str, str]) -> None:

@@ -53,7 +53,7 @@ def _empty(site: SlurmSite) -> None:
     jobs = machine.command("squeue", "--noheader", "-o", "%A").stdout.split()
     if jobs:
         machine.command("scancel", *jobs)
-    assert system.until(lambda: not machine.command("squeue", "--noheader").stdout, 120)
+    assert system.until(lambda: not machine.command("squeue", "--noheader").stdout)
 
 
 def submit(site: SlurmSite, *options: str) -> str:
@@ -70,7 +70,7 @@ def state(site: SlurmSite, job: str) -> str:
 def run_all(site: SlurmSite, *jobs: str) -> None:
     """Wait until these jobs run."""
     for job in jobs:
-        assert system.until(lambda job=job: state(site, job).startswith("RUNNING"), 120), state(
+        assert system.until(lambda job=job: state(site, job).startswith("RUNNING")), state(
             site, job
         )
 
@@ -121,7 +121,7 @@ def test_what_is_in_use_is_not_free_by_kind_slice_and_share(site: SlurmSite) -> 
     first = submit(site, "--gres=gpu:h100:2")
     second = submit(site, "--gres=gpu:h100:2")
     elsewhere = submit(site, "--partition=cpu", "--cpus-per-task=16", "--mem=1000")
-    assert system.until(lambda: "Resources" in state(site, first), 120), state(site, first)
+    assert system.until(lambda: "Resources" in state(site, first)), state(site, first)
 
     look = asyncio.run(cluster(site).overview())
     assert look.nodes == (
